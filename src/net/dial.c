@@ -276,15 +276,13 @@ static void try_next(struct sp_dial *d)
 
 static void on_stagger(struct sp_timer *t)
 {
-	try_next((struct sp_dial *)((char *)t -
-	                            offsetof(struct sp_dial, stagger)));
+	try_next(SP_OWNER(t, struct sp_dial, stagger));
 }
 
 static void on_deadline(struct sp_timer *t)
 {
 	struct sp_dial *d =
-		(struct sp_dial *)((char *)t -
-	                           offsetof(struct sp_dial, deadline));
+		SP_OWNER(t, struct sp_dial, deadline);
 
 	fail(d, d->late);
 }

@@ -22,7 +22,7 @@
 static void on_event(struct sp_watch *w, uint32_t events)
 {
 	struct sp_flow *f =
-		(struct sp_flow *)((char *)w - offsetof(struct sp_flow, watch));
+		SP_OWNER(w, struct sp_flow, watch);
 
 	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		f->readable = true;
@@ -120,7 +120,7 @@ static bool receive(struct sp_flow *f, struct sp_buf *b)
 		return f->readable;
 	}
 	f->readable = false;
-	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+	if (n < 0 && (errno == EAGAIN))
 		return false;
 	f->fin = true;
 	if (n < 0) { /* a reset: it is no end of anything */
@@ -227,7 +227,7 @@ static void transmit(struct sp_flow *f)
 			continue;
 		}
 		f->writable = false;
-		if (errno == EAGAIN || errno == EWOULDBLOCK)
+		if (errno == EAGAIN)
 			return;
 		/* The peer takes no more; what it said may still be read. */
 		sp_buf_reset(&f->out);

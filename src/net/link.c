@@ -103,7 +103,7 @@ static void post(struct sp_link *l, uint8_t type, struct sp_str body)
 	}
 	if (sp_chan_send(l->peer.sock, type, body, NULL, 0) == SP_OK)
 		return;
-	if (errno == EAGAIN || errno == EWOULDBLOCK || errno == ENOBUFS)
+	if (errno == EAGAIN || errno == ENOBUFS)
 		keep_for_later(l, type, body);
 	else
 		lose(l);
@@ -137,7 +137,7 @@ static void flush(struct sp_link *l)
 
 static void on_flush(struct sp_job *j)
 {
-	flush((struct sp_link *)((char *)j - offsetof(struct sp_link, flush)));
+	flush(SP_OWNER(j, struct sp_link, flush));
 }
 
 bool sp_link_healthy(const struct sp_link *l)
@@ -376,7 +376,7 @@ enum sp_rc sp_link_ready(struct sp_link *l, struct sp_str spki)
 static void on_channel(struct sp_watch *w, uint32_t events)
 {
 	struct sp_link *l =
-		(struct sp_link *)((char *)w - offsetof(struct sp_link, watch));
+		SP_OWNER(w, struct sp_link, watch);
 	struct sp_packet m;
 
 	if ((events & EPOLLOUT) != 0)

@@ -67,8 +67,7 @@ static void on_noise(void *arg)
 static void on_expired(struct sp_timer *t)
 {
 	struct sp_upstream *u =
-		(struct sp_upstream *)((char *)t -
-	                               offsetof(struct sp_upstream, timer));
+		SP_OWNER(t, struct sp_upstream, timer);
 
 	drop(u->pool, u);
 }

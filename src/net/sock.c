@@ -2,12 +2,13 @@
 #include "net/sock.h"
 
 #include <errno.h>
-#include <linux/netfilter_ipv4.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <unistd.h>
 
-/* Of <linux/netfilter_ipv6/ip6_tables.h>, which does not mix with libc's. */
+/* Of <linux/netfilter_ipv4.h> and _ipv6/ip6_tables.h, which do not mix with
+ * libc's headers. */
+#define ORIGINAL_DST_V4 80
 #define ORIGINAL_DST_V6 80
 
 /* Opening a connection may take this long in all before the kernel gives up;
@@ -39,7 +40,7 @@ static enum sp_rc redirected_end(int fd, struct sp_endpoint *ret)
 	struct sockaddr_storage ss = { 0 };
 	socklen_t n = sizeof(ss);
 
-	if (getsockopt(fd, SOL_IP, SO_ORIGINAL_DST, &ss, &n) < 0) {
+	if (getsockopt(fd, SOL_IP, ORIGINAL_DST_V4, &ss, &n) < 0) {
 		n = sizeof(ss);
 		if (getsockopt(fd, SOL_IPV6, ORIGINAL_DST_V6, &ss, &n) < 0)
 			return SP_E_SYS;

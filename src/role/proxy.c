@@ -66,7 +66,7 @@ static void set_paused(struct proxy *p, bool paused)
 static void on_pause_over(struct sp_timer *t)
 {
 	struct proxy *p =
-		(struct proxy *)((char *)t - offsetof(struct proxy, pause));
+		SP_OWNER(t, struct proxy, pause);
 
 	set_paused(p, false);
 }
@@ -74,7 +74,7 @@ static void on_pause_over(struct sp_timer *t)
 static void on_conn_end(struct sp_gate *g)
 {
 	struct proxy *p =
-		(struct proxy *)((char *)g - offsetof(struct proxy, gate));
+		SP_OWNER(g, struct proxy, gate);
 
 	if (p->paused && p->pause.index == 0)
 		set_paused(p, false);
@@ -153,7 +153,7 @@ static bool one_question(struct proxy *p, int fd)
 
 	sp_buf_init(&out, SP_DNS_PACKET_MAX);
 	if (n < 0)
-		return errno != EAGAIN && errno != EWOULDBLOCK;
+		return errno != EAGAIN;
 	if ((m.msg_flags & MSG_TRUNC) != 0 ||
 	    sp_gate_dns(&p->gate, (struct sp_str){ in, (size_t)n }, false,
 	                &out) < 0)
@@ -169,7 +169,7 @@ static bool one_question(struct proxy *p, int fd)
 static void on_udp(struct sp_watch *w, uint32_t events)
 {
 	struct proxy *p =
-		(struct proxy *)((char *)w - offsetof(struct proxy, udp));
+		SP_OWNER(w, struct proxy, udp);
 
 	(void)events;
 	for (unsigned i = 0; i < UDP_BUDGET; i++)

@@ -316,7 +316,7 @@ static bool (*const run_state[])(struct sp_conn *c) = {
 static void on_job(struct sp_job *j)
 {
 	struct sp_conn *c =
-		(struct sp_conn *)((char *)j - offsetof(struct sp_conn, job));
+		SP_OWNER(j, struct sp_conn, job);
 	struct sp_gate *g = c->gate;
 
 	if (!c->over && c->state != SP_CONN_HAND)
@@ -349,7 +349,7 @@ static void sniff_timeout(struct sp_conn *c)
 static void on_timer(struct sp_timer *t)
 {
 	struct sp_conn *c =
-		(struct sp_conn *)((char *)t - offsetof(struct sp_conn, timer));
+		SP_OWNER(t, struct sp_conn, timer);
 
 	switch (c->state) {
 	case SP_CONN_SNIFF:

@@ -17,8 +17,7 @@
 
 #define HEAD_MS       30000u  /* a request head, once begun */
 #define KEEP_ALIVE_MS 75000u  /* between requests */
-#define ANSWER_MS     600000u /* a response head: models think long */
-#define SILENCE_MS    600000u /* within a body */
+#define SILENCE_MS    600000u /* within a body, before an answer: models think */
 #define CONTINUE_MS   1000u   /* until we say 100 ourselves */
 #define INTERIM_MAX   32u
 #define ACCEPT_MAX    256u
@@ -492,11 +491,7 @@ static enum sp_reason move_response(struct http *t)
 
 static void relay_deadline(struct http *t)
 {
-	uint64_t ms = t->resp_started || !t->req_done ? SILENCE_MS : ANSWER_MS;
-
-	if (t->hold)
-		ms = CONTINUE_MS;
-	sp_conn_deadline(t->x.conn, ms);
+	sp_conn_deadline(t->x.conn, t->hold ? CONTINUE_MS : SILENCE_MS);
 }
 
 static void on_upstream(void *arg)
