@@ -158,8 +158,9 @@ static void tls_failed(struct sp_dial *d)
 
 	sp_tls_error(d->up->flow.tls, &e);
 	fill_detail(d, e.text);
-	fail(d, e.kind == SP_TLS_FAIL_UNTRUSTED ? SP_REASON_UPSTREAM_TLS
-	                                        : SP_REASON_UPSTREAM_TLS_FAILED);
+	fail(d, e.kind == SP_TLS_FAIL_UNTRUSTED
+	                ? SP_REASON_UPSTREAM_TLS
+	                : SP_REASON_UPSTREAM_TLS_FAILED);
 }
 
 static void on_handshake(void *arg)
@@ -281,8 +282,7 @@ static void on_stagger(struct sp_timer *t)
 
 static void on_deadline(struct sp_timer *t)
 {
-	struct sp_dial *d =
-		SP_OWNER(t, struct sp_dial, deadline);
+	struct sp_dial *d = SP_OWNER(t, struct sp_dial, deadline);
 
 	fail(d, d->late);
 }

@@ -21,8 +21,7 @@
 
 static void on_event(struct sp_watch *w, uint32_t events)
 {
-	struct sp_flow *f =
-		SP_OWNER(w, struct sp_flow, watch);
+	struct sp_flow *f = SP_OWNER(w, struct sp_flow, watch);
 
 	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		f->readable = true;
@@ -206,7 +205,7 @@ static void encrypt(struct sp_flow *f)
 	size_t n = sp_buf_len(&f->pend);
 
 	if (n == 0 || f->hand ||
-	    sp_buf_free_space(&f->out) < sp_tls_overhead(n) + n)
+	    sp_buf_free_space(&f->out) < sp_tls_overhead(n))
 		return;
 	if (sp_tls_write(f->tls, sp_buf_str(&f->pend), &f->out) < 0)
 		f->dead = true;

@@ -23,9 +23,9 @@
 #include "net/sock.h"
 #include "tls/tls.h"
 
-#define SP_FLOW_HIGH  65536u
+#define SP_FLOW_HIGH 65536u
 /* Ciphertext of one full buffer, and some records of its own. */
-#define SP_FLOW_WIRE  (SP_FLOW_HIGH + 8192u)
+#define SP_FLOW_WIRE (SP_FLOW_HIGH + 8192u)
 
 struct sp_flow {
 	struct sp_loop *loop;

@@ -375,8 +375,7 @@ enum sp_rc sp_link_ready(struct sp_link *l, struct sp_str spki)
 
 static void on_channel(struct sp_watch *w, uint32_t events)
 {
-	struct sp_link *l =
-		SP_OWNER(w, struct sp_link, watch);
+	struct sp_link *l = SP_OWNER(w, struct sp_link, watch);
 	struct sp_packet m;
 
 	if ((events & EPOLLOUT) != 0)

@@ -66,8 +66,7 @@ static void on_noise(void *arg)
 
 static void on_expired(struct sp_timer *t)
 {
-	struct sp_upstream *u =
-		SP_OWNER(t, struct sp_upstream, timer);
+	struct sp_upstream *u = SP_OWNER(t, struct sp_upstream, timer);
 
 	drop(u->pool, u);
 }

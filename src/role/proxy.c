@@ -25,13 +25,13 @@
 #include "role/role.h"
 #include "txn/gate.h"
 
-#define LISTENERS_MAX  SP_IPC_FDS_MAX
-#define ACCEPT_BUDGET  64u  /* connections a turn and listener */
-#define UDP_BUDGET     64u  /* questions a turn */
-#define PAUSE_MS       50u  /* without descriptors */
-#define ID_MAX         23u
-#define SERVERS_MAX    1024u
-#define FIXED_FDS      4u   /* policy, roots, hosts, UDP */
+#define LISTENERS_MAX SP_IPC_FDS_MAX
+#define ACCEPT_BUDGET 64u /* connections a turn and listener */
+#define UDP_BUDGET    64u /* questions a turn */
+#define PAUSE_MS      50u /* without descriptors */
+#define ID_MAX        23u
+#define SERVERS_MAX   1024u
+#define FIXED_FDS     4u /* policy, roots, hosts, UDP */
 
 struct listener {
 	struct sp_watch watch;
@@ -65,16 +65,14 @@ static void set_paused(struct proxy *p, bool paused)
 
 static void on_pause_over(struct sp_timer *t)
 {
-	struct proxy *p =
-		SP_OWNER(t, struct proxy, pause);
+	struct proxy *p = SP_OWNER(t, struct proxy, pause);
 
 	set_paused(p, false);
 }
 
 static void on_conn_end(struct sp_gate *g)
 {
-	struct proxy *p =
-		SP_OWNER(g, struct proxy, gate);
+	struct proxy *p = SP_OWNER(g, struct proxy, gate);
 
 	if (p->paused && p->pause.index == 0)
 		set_paused(p, false);
@@ -168,8 +166,7 @@ static bool one_question(struct proxy *p, int fd)
 
 static void on_udp(struct sp_watch *w, uint32_t events)
 {
-	struct proxy *p =
-		SP_OWNER(w, struct proxy, udp);
+	struct proxy *p = SP_OWNER(w, struct proxy, udp);
 
 	(void)events;
 	for (unsigned i = 0; i < UDP_BUDGET; i++)

@@ -307,16 +307,15 @@ static bool run_drain(struct sp_conn *c)
 /* ------------------------------------------------------------- the machine */
 
 static bool (*const run_state[])(struct sp_conn *c) = {
-	[SP_CONN_SNIFF] = run_sniff,  [SP_CONN_LEAF] = run_leaf,
-	[SP_CONN_HAND] = run_hand,    [SP_CONN_HTTP] = sp_http_run,
-	[SP_CONN_RAW] = sp_raw_run,   [SP_CONN_DNS] = sp_dns_tcp_run,
+	[SP_CONN_SNIFF] = run_sniff, [SP_CONN_LEAF] = run_leaf,
+	[SP_CONN_HAND] = run_hand,   [SP_CONN_HTTP] = sp_http_run,
+	[SP_CONN_RAW] = sp_raw_run,  [SP_CONN_DNS] = sp_dns_tcp_run,
 	[SP_CONN_DRAIN] = run_drain,
 };
 
 static void on_job(struct sp_job *j)
 {
-	struct sp_conn *c =
-		SP_OWNER(j, struct sp_conn, job);
+	struct sp_conn *c = SP_OWNER(j, struct sp_conn, job);
 	struct sp_gate *g = c->gate;
 
 	if (!c->over && c->state != SP_CONN_HAND)
@@ -348,8 +347,7 @@ static void sniff_timeout(struct sp_conn *c)
 
 static void on_timer(struct sp_timer *t)
 {
-	struct sp_conn *c =
-		SP_OWNER(t, struct sp_conn, timer);
+	struct sp_conn *c = SP_OWNER(t, struct sp_conn, timer);
 
 	switch (c->state) {
 	case SP_CONN_SNIFF:
@@ -428,7 +426,7 @@ static void begin(struct sp_conn *c)
 	}
 	sp_policy_connect(g->policy, &c->name, c->dest.port, &c->connect);
 	sp_conn_deadline(c, c->connect.verdict == SP_VERDICT_ALLOW ? SNIFF_MS
-	                                                          : DENIED_MS);
+	                                                           : DENIED_MS);
 }
 
 static enum sp_rc add_slot(struct sp_gate *g, struct sp_conn *c)
@@ -466,8 +464,7 @@ void sp_gate_accept(struct sp_gate *g, int fd)
 	c->client.watch.fd = -1;
 	/* A listener's own address is no destination: nothing was captured. */
 	if (sp_sock_ends(fd, g->capture, &c->from, &c->dest) < 0 ||
-	    own_address(&c->dest.addr) || !find_name(c) ||
-	    add_slot(g, c) < 0) {
+	    own_address(&c->dest.addr) || !find_name(c) || add_slot(g, c) < 0) {
 		sp_sock_reset(fd);
 		sp_free(c);
 		return;

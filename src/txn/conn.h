@@ -40,16 +40,16 @@ struct sp_conn {
 	struct sp_job job;
 	struct sp_timer timer;
 	struct sp_endpoint from, dest;
-	struct sp_host name; /* assigned by DNS, or the bare address */
-	bool literal;        /* it is a bare address */
+	struct sp_host name;     /* assigned by DNS, or the bare address */
+	bool literal;            /* it is a bare address */
 	struct sp_host tls_name; /* SNI, or name; after the hello */
 	enum sp_scheme scheme;
 	struct sp_decision connect; /* connection level */
-	size_t scan;          /* progress of the search for a head */
-	bool in_head;         /* a request head has begun */
+	size_t scan;                /* progress of the search for a head */
+	bool in_head;               /* a request head has begun */
 	uint64_t requests;
 	uint64_t drained;
-	struct sp_exchange *x;     /* the one going on, or NULL */
+	struct sp_exchange *x; /* the one going on, or NULL */
 };
 
 /* Run this connection's state at the end of the turn. */

@@ -39,8 +39,8 @@ struct sp_gate {
 	struct sp_pool *names;
 	struct sp_link *link;
 	enum sp_capture capture;
-	char id[24];         /* of the sandbox */
-	uint64_t last_txn;   /* number of the last transaction */
+	char id[24];       /* of the sandbox */
+	uint64_t last_txn; /* number of the last transaction */
 	uint64_t last_conn;
 	struct sp_slots slots; /* struct sp_conn */
 	struct sp_conn *conns; /* list of all */

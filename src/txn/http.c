@@ -39,7 +39,7 @@ struct http {
 	enum sp_h1_framing out; /* how the response is framed for the client */
 	unsigned interim;
 	size_t scan;
-	uint64_t asked_us; /* the head was sent */
+	uint64_t asked_us;    /* the head was sent */
 	size_t target_path_n; /* path bytes in head, behind "METHOD " */
 	uint8_t accept_n;
 	char accept[ACCEPT_MAX];
@@ -306,7 +306,7 @@ static enum sp_reason move_request(struct http *t)
 	struct sp_conn *c = x->conn;
 	uint64_t before = x->n_up;
 	struct mover m = { c->gate, &c->client.plain, &x->up->flow,
-		           &t->req, t->req.framing, &x->n_up };
+		           &t->req, t->req.framing,   &x->n_up };
 	enum sp_rc rc;
 
 	if (t->hold && sp_buf_len(&c->client.plain) > 0)
@@ -464,8 +464,8 @@ static enum sp_reason move_response(struct http *t)
 {
 	struct sp_exchange *x = &t->x;
 	struct sp_conn *c = x->conn;
-	struct mover m = { c->gate, &x->up->flow.plain, &c->client,
-		           &t->resp, t->out, &x->n_down };
+	struct mover m = { c->gate, &x->up->flow.plain, &c->client, &t->resp,
+		           t->out,  &x->n_down };
 	enum sp_reason r = SP_REASON_NONE;
 	enum sp_rc rc;
 
@@ -561,7 +561,8 @@ static bool relay(struct http *t)
 	return false;
 }
 
-/* ------------------------------------------------------------ ops, the state */
+/* ------------------------------------------------------------ ops, the state
+ */
 
 /* A response that began cannot become another one: cut it, visibly. */
 static void deny(struct sp_exchange *x, enum sp_reason reason)

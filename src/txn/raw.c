@@ -16,8 +16,8 @@
 struct raw {
 	struct sp_exchange x; /* first */
 	bool relaying;
-	bool watch_hello; /* plaintext handshake records may still come */
-	size_t hello_left;  /* bytes of the first hello not yet passed on */
+	bool watch_hello;  /* plaintext handshake records may still come */
+	size_t hello_left; /* bytes of the first hello not yet passed on */
 	struct sp_host sni;
 	bool has_sni;
 	bool up_shut, client_shut;

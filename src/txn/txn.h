@@ -39,8 +39,8 @@ enum sp_command {
 	SP_CMD_AUDIT_OPEN, /* done: the keeper has it */
 	SP_CMD_CONNECT,    /* done: upstream certificate verified */
 	SP_CMD_RELAY,      /* both bodies */
-	SP_CMD_CLOSE,      /* answer if nothing was answered, write the record */
-	SP_CMD_FREE,       /* over; keep the connection alive or close it */
+	SP_CMD_CLOSE, /* answer if nothing was answered, write the record */
+	SP_CMD_FREE,  /* over; keep the connection alive or close it */
 };
 
 struct sp_txn {
