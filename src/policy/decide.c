@@ -36,7 +36,7 @@ static bool fixed(const struct inputs *in)
 }
 
 /* Whoever was not listed is gone by now. */
-static bool open(const struct inputs *in)
+static bool is_open(const struct inputs *in)
 {
 	return in->f->rule == SP_RULE_ALLOW || in->f->allow_defined ||
 	       in->f->internet;
@@ -44,7 +44,7 @@ static bool open(const struct inputs *in)
 
 static bool per_host_open(const struct inputs *in)
 {
-	return in->per_host && open(in);
+	return in->per_host && is_open(in);
 }
 
 static bool per_host(const struct inputs *in)
@@ -83,7 +83,7 @@ static const struct step {
 	  offsetof(struct inputs, override_catch_all), true },
 	{ "catch-all",          fixed_catch_all,    SP_OUTCOME_HANDLER,
 	  offsetof(struct inputs, fixed_catch_all), false },
-	{ "open",               open,               SP_OUTCOME_FORWARD, 0, false },
+	{ "open",               is_open,            SP_OUTCOME_FORWARD, 0, false },
 };
 /* clang-format on */
 

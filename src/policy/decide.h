@@ -10,6 +10,7 @@
 #define SP_POLICY_DECIDE_H
 
 #include "policy/pattern.h"
+#include "policy/policy.h"
 
 enum sp_rule_result {
 	SP_RULE_NONE,
@@ -56,5 +57,13 @@ struct sp_choice {
 /* handlers may be NULL. */
 void sp_decide(const struct sp_facts *f, const struct sp_handlers *handlers,
                const struct sp_target *t, struct sp_choice *ret);
+/*
+ * sp_policy_request() with handlers: gathers the facts of the policy and lets
+ * sp_decide() choose. *ret_choice says what is to be done; *ret is as from
+ * sp_policy_request(), an allowance if a handler is to decide.
+ */
+void sp_policy_choose(const struct sp_policy *p, const struct sp_request *rq,
+                      const struct sp_handlers *handlers,
+                      struct sp_choice *ret_choice, struct sp_decision *ret);
 
 #endif

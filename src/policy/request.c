@@ -19,6 +19,8 @@ struct inquiry {
 	const struct sp_request *rq;
 	struct sp_target t;
 	enum level level;
+	const struct sp_handlers *handlers; /* NULL: none */
+	struct sp_choice choice;
 	bool path_done;
 	enum sp_rc path_rc;
 	size_t path_n;
@@ -227,7 +229,6 @@ static void judge_lists(struct inquiry *q, struct sp_decision *d)
 	const struct sp_pat *denied = find_denied(q), *listed;
 	struct sp_facts f = { .denied = denied != NULL };
 	struct miss miss = { 0 };
-	struct sp_choice choice;
 
 	if (denied == NULL && run_rules(q, &f.rule, &miss, d) < 0)
 		return;
@@ -235,8 +236,8 @@ static void judge_lists(struct inquiry *q, struct sp_decision *d)
 	f.allow_defined = tcp || p->allow_defined;
 	f.allowed = listed != NULL;
 	f.internet = p->internet;
-	sp_decide(&f, NULL, &q->t, &choice);
-	if (choice.outcome == SP_OUTCOME_FORWARD) {
+	sp_decide(&f, q->handlers, &q->t, &q->choice);
+	if (q->choice.outcome != SP_OUTCOME_DENY) {
 		allow(q, f.rule, listed, d);
 	} else if (denied != NULL) {
 		d->reason = SP_REASON_HOST_BLOCKED;
@@ -244,7 +245,7 @@ static void judge_lists(struct inquiry *q, struct sp_decision *d)
 	} else if (f.rule == SP_RULE_DENY) {
 		d->reason = SP_REASON_RULE_DENIED;
 	} else {
-		deny_by_default(q, &miss, choice.step, d);
+		deny_by_default(q, &miss, q->choice.step, d);
 	}
 }
 
@@ -311,6 +312,26 @@ static bool is_judgeable(const struct sp_request *rq, struct sp_decision *ret)
 	return true;
 }
 
+/* Field by field: the buffer for the path need not be cleared. */
+static void init(struct inquiry *q, const struct sp_policy *p,
+                 const struct sp_request *rq, enum level level)
+{
+	q->p = p;
+	q->rq = rq;
+	q->level = level;
+	q->handlers = NULL;
+	q->choice = (struct sp_choice){ .outcome = SP_OUTCOME_DENY,
+		                        .step = "request" };
+	q->path_done = false;
+	q->path_n = 0;
+}
+
+static enum level request_level(const struct sp_request *rq)
+{
+	return rq->method.n > 0 && rq->scheme != SP_SCHEME_TCP ? REQUEST
+	                                                       : OPAQUE;
+}
+
 void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
                        struct sp_decision *ret)
 {
@@ -318,28 +339,37 @@ void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
 
 	if (!is_judgeable(rq, ret))
 		return;
-	q.p = p;
-	q.rq = rq;
-	q.path_done = false;
-	q.level = rq->method.n > 0 && rq->scheme != SP_SCHEME_TCP ? REQUEST
-	                                                          : OPAQUE;
+	init(&q, p, rq, request_level(rq));
 	judge(&q, ret);
+}
+
+void sp_policy_choose(const struct sp_policy *p, const struct sp_request *rq,
+                      const struct sp_handlers *handlers,
+                      struct sp_choice *ret_choice, struct sp_decision *ret)
+{
+	struct inquiry q;
+
+	init(&q, p, rq, request_level(rq));
+	*ret_choice = q.choice;
+	if (!is_judgeable(rq, ret))
+		return;
+	q.handlers = handlers;
+	judge(&q, ret);
+	*ret_choice = q.choice;
 }
 
 void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
                        uint16_t port, struct sp_decision *ret)
 {
-	struct sp_request rq = { .host = host, .port = port };
+	struct sp_request rq = { .host = host,
+		                 .port = port,
+		                 .scheme = SP_SCHEME_TCP };
 	struct sp_decision raw;
 	struct inquiry q;
 
-	q.p = p;
-	q.rq = &rq;
-	q.path_done = false;
-	q.level = CONNECT;
-	rq.scheme = SP_SCHEME_TCP;
 	if (!is_judgeable(&rq, ret))
 		return;
+	init(&q, p, &rq, CONNECT);
 	judge(&q, &raw);
 	rq.scheme = SP_SCHEME_HTTPS;
 	judge(&q, ret);
