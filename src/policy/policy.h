@@ -54,13 +54,25 @@ struct sp_request {
 
 /*
  * Connection level: may anything at all go to (host, port)? A deny here ends
- * the matter; an allow is preliminary when rules look at method or path.
+ * the matter; an allow is preliminary when rules look at method or path. Port
+ * 0 asks about any port (DNS). TLS mode: decided here, by host and port.
  */
 void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
                        uint16_t port, struct sp_decision *ret);
-/* Request level, complete. */
+/*
+ * Request level, complete. Without a method (a spliced or raw connection)
+ * nothing about the request will ever be known: rules with methods or paths
+ * then do not allow, and do deny.
+ */
 void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
                        struct sp_decision *ret);
+/*
+ * Before resolution: may this name be looked up? Names that lead home
+ * (sp_host_is_internal) need an exception; ADDRESS_DENIED, "internal-name".
+ * sp_policy_address() asks this too. Port 0: any.
+ */
+void sp_policy_name(const struct sp_policy *p, const struct sp_host *host,
+                    uint16_t port, struct sp_decision *ret);
 /*
  * The address guard, after resolution (or for a literal): every address that
  * is to be dialed must pass. ret->reason is ADDRESS_DENIED with the class in
