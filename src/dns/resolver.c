@@ -10,42 +10,24 @@
  */
 #include "dns/resolver.h"
 
-#include <ares.h>
-#include <arpa/inet.h>
-#include <arpa/nameser.h>
-#include <fcntl.h>
-
 #include "core/alloc.h"
-#include "core/fd.h"
 #include "dns/cache.h"
+#include "dns/channel.h"
 #include "dns/hosts.h"
 
-#define TRY_MS          3000
-#define TRIES           2
-#define LOOKUP_MS       (TRY_MS * TRIES)
+#define LOOKUP_MS       (SP_DNS_TRY_MS * SP_DNS_TRIES)
 #define FAMILY_GRACE_MS 500u
 #define POSITIVE_S_MAX  60u
 #define NEGATIVE_S      5u
-#define SOCKETS_MAX     16u /* UDP and TCP for each server */
-#define SERVERS_MAX     8u
 #define LOOKUPS_MAX     256u /* with those that only wait for c-ares */
 #define QUERIES_MAX     4096u
 
 enum { V6, V4 };
 
-struct sock {
-	struct sp_watch watch;
-	struct sp_resolver *r;
-};
-
-/* What is known of one family. */
 struct half {
 	struct lookup *lookup;
 	bool done;
-	enum sp_reason reason;
-	uint32_t ttl; /* seconds, least of all records */
-	size_t n;
-	struct sp_addr addr[SP_RESOLVED_MAX];
+	struct sp_dns_family is;
 };
 
 struct lookup {
@@ -69,10 +51,8 @@ struct sp_query {
 };
 
 struct sp_resolver {
-	struct sp_timer timer; /* first; the next deadline of c-ares */
 	struct sp_loop *loop;
-	ares_channel channel; /* NULL without servers */
-	struct sock sock[SOCKETS_MAX];
+	struct sp_dns_channel *channel; /* NULL without servers */
 	char *hosts;
 	size_t n_hosts;
 	struct sp_dns_cache cache;
@@ -82,81 +62,6 @@ struct sp_resolver {
 	unsigned n_queries;
 	bool dying;
 };
-
-/* ------------------------------------------------------------ c-ares, loop */
-
-/* After every call into c-ares: its deadlines may have changed. */
-static void rearm(struct sp_resolver *r)
-{
-	struct timeval tv;
-
-	if (ares_timeout(r->channel, NULL, &tv) == NULL) {
-		sp_timer_del(r->loop, &r->timer);
-		return;
-	}
-	/* One more: c-ares compares microseconds, and early is for nothing. */
-	sp_timer_set(r->loop, &r->timer,
-	             (uint64_t)tv.tv_sec * 1000u +
-	                     (uint64_t)tv.tv_usec / 1000u + 1);
-}
-
-/* #syscalls recvfrom sendto close */
-static void on_deadline(struct sp_timer *t)
-{
-	struct sp_resolver *r = (struct sp_resolver *)t;
-
-	ares_process_fd(r->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
-	rearm(r);
-}
-
-static void on_ready(struct sp_watch *w, uint32_t events)
-{
-	const struct sock *s = (const struct sock *)w;
-	struct sp_resolver *r = s->r;
-	bool failed = (events & (EPOLLERR | EPOLLHUP)) != 0;
-	int fd = w->fd;
-
-	ares_process_fd(r->channel,
-	                failed || (events & EPOLLIN) != 0 ? fd
-	                                                  : ARES_SOCKET_BAD,
-	                (events & EPOLLOUT) != 0 ? fd : ARES_SOCKET_BAD);
-	rearm(r);
-}
-
-static struct sock *find_sock(struct sp_resolver *r, int fd)
-{
-	for (size_t i = 0; i < SOCKETS_MAX; i++)
-		if (r->sock[i].watch.fd == fd)
-			return &r->sock[i];
-	return NULL;
-}
-
-/* c-ares wants these events from now on; none: it is about to close it. */
-static void on_socket(void *arg, ares_socket_t fd, int readable, int writable)
-{
-	struct sp_resolver *r = arg;
-	struct sock *s = find_sock(r, fd);
-	uint32_t events = (readable ? (uint32_t)EPOLLIN : 0u) |
-	                  (writable ? (uint32_t)EPOLLOUT : 0u);
-
-	if (events == 0) {
-		if (s != NULL)
-			sp_watch_del(r->loop, &s->watch);
-		return;
-	}
-	if (s != NULL) {
-		sp_watch_mod(r->loop, &s->watch, events);
-		return;
-	}
-	s = find_sock(r, -1);
-	if (s == NULL)
-		return; /* too many sockets: this question runs into a timeout
-		         */
-	s->r = r;
-	s->watch.run = on_ready;
-	if (sp_watch_add(r->loop, &s->watch, fd, events) < 0)
-		s->watch.fd = -1; /* as above */
-}
 
 /* --------------------------------------------------------------- delivery */
 
@@ -223,16 +128,16 @@ void sp_resolver_cancel(struct sp_query *q)
 static void interleave(const struct half half[2], struct sp_resolved *ret)
 {
 	for (size_t i = 0; i < SP_RESOLVED_MAX; i++) {
-		if (i < half[V6].n && ret->n < SP_RESOLVED_MAX)
-			ret->addr[ret->n++] = half[V6].addr[i];
-		if (i < half[V4].n && ret->n < SP_RESOLVED_MAX)
-			ret->addr[ret->n++] = half[V4].addr[i];
+		if (i < half[V6].is.n && ret->n < SP_RESOLVED_MAX)
+			ret->addr[ret->n++] = half[V6].is.addr[i];
+		if (i < half[V4].is.n && ret->n < SP_RESOLVED_MAX)
+			ret->addr[ret->n++] = half[V4].is.addr[i];
 	}
 }
 
 static bool is_either(const struct half half[2], enum sp_reason reason)
 {
-	return half[V6].reason == reason || half[V4].reason == reason;
+	return half[V6].is.reason == reason || half[V4].is.reason == reason;
 }
 
 /* Addresses of one family are enough; else the worst that was seen. */
@@ -261,8 +166,8 @@ static uint64_t lifetime_ms(const struct half half[2],
 	if (result->n == 0)
 		return NEGATIVE_S * 1000u;
 	for (size_t i = 0; i < 2; i++)
-		if (half[i].n > 0 && half[i].ttl < s)
-			s = half[i].ttl;
+		if (half[i].is.n > 0 && half[i].is.ttl < s)
+			s = half[i].is.ttl;
 	return s * UINT64_C(1000);
 }
 
@@ -299,55 +204,6 @@ static void on_lookup_deadline(struct sp_timer *t)
 
 /* ---------------------------------------------------------------- answers */
 
-static enum sp_reason reason_of(int status)
-{
-	switch (status) {
-	case ARES_SUCCESS:
-		return SP_REASON_NONE;
-	case ARES_ENOTFOUND:
-	case ARES_ENODATA:
-		return SP_REASON_DNS_NXDOMAIN;
-	case ARES_ETIMEOUT:
-		return SP_REASON_DNS_TIMEOUT;
-	default: /* not an enum of ours */
-		return SP_REASON_DNS_SERVFAIL;
-	}
-}
-
-static void add_addr(struct half *h, uint8_t family, const void *bytes, int ttl)
-{
-	struct sp_addr *a = &h->addr[h->n++];
-
-	a->family = family;
-	memcpy(a->b, bytes, family == 4 ? 4 : 16);
-	if (ttl < 0)
-		ttl = 0;
-	if ((uint32_t)ttl < h->ttl)
-		h->ttl = (uint32_t)ttl;
-}
-
-static int read4(struct half *h, const unsigned char *packet, int len)
-{
-	struct ares_addrttl rows[SP_RESOLVED_MAX];
-	int n = SP_COUNT(rows);
-	int status = ares_parse_a_reply(packet, len, NULL, rows, &n);
-
-	for (int i = 0; status == ARES_SUCCESS && i < n; i++)
-		add_addr(h, 4, &rows[i].ipaddr, rows[i].ttl);
-	return status;
-}
-
-static int read6(struct half *h, const unsigned char *packet, int len)
-{
-	struct ares_addr6ttl rows[SP_RESOLVED_MAX];
-	int n = SP_COUNT(rows);
-	int status = ares_parse_aaaa_reply(packet, len, NULL, rows, &n);
-
-	for (int i = 0; status == ARES_SUCCESS && i < n; i++)
-		add_addr(h, 6, &rows[i].ip6addr, rows[i].ttl);
-	return status;
-}
-
 /* One family is known; wait for the other, but not for long. */
 static void progress(struct lookup *l)
 {
@@ -357,34 +213,27 @@ static void progress(struct lookup *l)
 		finish(l);
 		return;
 	}
-	if (l->half[V6].n + l->half[V4].n > 0 &&
+	if (l->half[V6].is.n + l->half[V4].is.n > 0 &&
 	    sp_loop_now(loop) + FAMILY_GRACE_MS < l->timer.at_ms)
 		sp_timer_set(loop, &l->timer, FAMILY_GRACE_MS);
 }
 
 /*
  * The pointer crosses an asynchronous boundary, which it may because the
- * lookup counts its callbacks and is not freed before the last one; c-ares
- * promises each exactly once.
+ * lookup counts its callbacks and is not freed before the last one, and the
+ * channel promises each exactly once.
  */
-static void on_answer(void *arg, int status, int timeouts,
-                      unsigned char *packet, int len)
+static void on_answer(void *arg, const struct sp_dns_family *answer)
 {
 	struct half *h = arg;
 	struct lookup *l = h->lookup;
 
-	(void)timeouts;
 	sp_assert(l->due > 0 && !h->done);
 	h->done = true;
+	h->is = *answer;
 	l->due--;
 	if (l->r->dying)
 		return;
-	if (status == ARES_SUCCESS && !l->finished)
-		status = h == &l->half[V6] ? read6(h, packet, len)
-		                           : read4(h, packet, len);
-	h->reason = reason_of(status);
-	if (h->reason == SP_REASON_NONE && h->n == 0)
-		h->reason = SP_REASON_DNS_NXDOMAIN;
 	if (!l->finished)
 		progress(l);
 	if (l->due == 0)
@@ -411,7 +260,7 @@ static struct lookup *new_lookup(struct sp_resolver *r,
 	l->host = *host;
 	l->timer.run = on_lookup_deadline;
 	for (size_t i = 0; i < 2; i++)
-		l->half[i] = (struct half){ .lookup = l, .ttl = UINT32_MAX };
+		l->half[i].lookup = l;
 	l->next = r->lookups;
 	r->lookups = l;
 	r->n_lookups++;
@@ -419,22 +268,17 @@ static struct lookup *new_lookup(struct sp_resolver *r,
 }
 
 /*
- * c-ares may call back from within ares_query(); the lookup is kept alive by
- * counting both questions before the first is asked.
- *
- * #syscalls socket connect fcntl sendto setsockopt
+ * The channel may call back from within; the lookup is kept alive by counting
+ * both questions before the first is asked.
  */
 static void start(struct lookup *l)
 {
-	struct sp_resolver *r = l->r;
+	struct sp_dns_channel *c = l->r->channel;
 
 	l->due = 2;
-	sp_timer_set(r->loop, &l->timer, LOOKUP_MS);
-	ares_query(r->channel, l->host.text, ns_c_in, ns_t_aaaa, on_answer,
-	           &l->half[V6]);
-	ares_query(r->channel, l->host.text, ns_c_in, ns_t_a, on_answer,
-	           &l->half[V4]);
-	rearm(r);
+	sp_timer_set(l->r->loop, &l->timer, LOOKUP_MS);
+	sp_dns_channel_ask(c, &l->host, 6, on_answer, &l->half[V6]);
+	sp_dns_channel_ask(c, &l->host, 4, on_answer, &l->half[V4]);
 }
 
 static bool from_hosts(struct sp_resolver *r, const struct sp_host *host,
@@ -446,9 +290,10 @@ static bool from_hosts(struct sp_resolver *r, const struct sp_host *host,
 	size_t n = sp_hosts_find(text, host, found, SP_COUNT(found));
 
 	for (size_t i = 0; i < n; i++) {
-		struct half *h = &half[found[i].family == 6 ? V6 : V4];
+		struct sp_dns_family *f =
+			&half[found[i].family == 6 ? V6 : V4].is;
 
-		h->addr[h->n++] = found[i];
+		f->addr[f->n++] = found[i];
 	}
 	*ret = merge(half);
 	return n > 0;
@@ -509,75 +354,6 @@ enum sp_rc sp_resolver_ask(struct sp_resolver *r, const struct sp_host *host,
 
 /* ----------------------------------------------------------------- set-up */
 
-/*
- * c-ares of Debian 12 draws the key for its query ids from this file when the
- * channel is made, and falls back to rand() without a word. So the channel is
- * made here and not when first used (75 kB), and not without the file.
- */
-static enum sp_rc check_random(struct sp_err *err)
-{
-	SP_CLEANUP(sp_fd_close)
-	int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-
-	return fd < 0 ? sp_err_sys(err, "open /dev/urandom") : SP_OK;
-}
-
-static enum sp_rc set_servers(struct sp_resolver *r, const char *servers,
-                              struct sp_err *err)
-{
-	size_t n = 1;
-
-	for (const char *at = servers; *at != '\0'; at++)
-		n += *at == ',';
-	if (n > SERVERS_MAX) {
-		sp_err_set(err, "more than %u DNS servers", SERVERS_MAX);
-		return SP_E_LIMIT;
-	}
-	if (ares_set_servers_ports_csv(r->channel, servers) != ARES_SUCCESS) {
-		sp_err_set(err, "DNS servers '%s': expected IP[:PORT],...",
-		           servers);
-		return SP_E_PROTO;
-	}
-	return SP_OK;
-}
-
-/*
- * All that c-ares would otherwise read from files is set here. No EDNS: what
- * exceeds 512 bytes comes by TCP, and c-ares 1.18 loses one of two questions
- * in flight when a server does not know EDNS.
- */
-static enum sp_rc make_channel(struct sp_resolver *r, struct sp_err *err)
-{
-	char only_dns[] = "b", nothing[] = "/dev/null";
-	struct in_addr placeholder = { htonl(INADDR_LOOPBACK) };
-	struct ares_options o = {
-		.flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-		.timeout = TRY_MS,
-		.tries = TRIES,
-		.ndots = 1,
-		.lookups = only_dns,
-		.resolvconf_path = nothing,
-		.servers = &placeholder,
-		.nservers = 1,
-		.sock_state_cb = on_socket,
-		.sock_state_cb_data = r,
-	};
-	int status = ares_init_options(
-		&r->channel, &o,
-		ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-			ARES_OPT_NDOTS | ARES_OPT_LOOKUPS |
-			ARES_OPT_RESOLVCONF | ARES_OPT_SERVERS |
-			ARES_OPT_DOMAINS | ARES_OPT_SOCK_STATE_CB |
-			ARES_OPT_NOROTATE);
-
-	if (status == ARES_SUCCESS)
-		return SP_OK;
-	r->channel = NULL;
-	sp_err_set(err, "c-ares: %s", ares_strerror(status));
-	return SP_E_SYS;
-}
-
-/* Before the seal: openat read close getrandom. */
 enum sp_rc sp_resolver_new(struct sp_loop *l, const char *servers,
                            struct sp_str hosts, struct sp_resolver **ret,
                            struct sp_err *err)
@@ -592,18 +368,10 @@ enum sp_rc sp_resolver_new(struct sp_loop *l, const char *servers,
 	}
 	r = SP_NEW(struct sp_resolver);
 	r->loop = l;
-	r->timer.run = on_deadline;
-	for (size_t i = 0; i < SOCKETS_MAX; i++)
-		r->sock[i].watch.fd = -1;
 	r->hosts = sp_strdup(hosts);
 	r->n_hosts = hosts.n;
-	if (servers[0] != '\0') {
-		rc = check_random(err);
-		if (rc == SP_OK)
-			rc = make_channel(r, err);
-		if (rc == SP_OK)
-			rc = set_servers(r, servers, err);
-	}
+	if (servers[0] != '\0')
+		rc = sp_dns_channel_new(l, servers, &r->channel, err);
 	if (rc < 0) {
 		sp_resolver_free(r);
 		return rc;
@@ -618,9 +386,7 @@ void sp_resolver_free(struct sp_resolver *r)
 	if (r == NULL)
 		return;
 	r->dying = true;
-	if (r->channel != NULL)
-		ares_destroy(r->channel); /* each callback, each socket */
-	sp_timer_del(r->loop, &r->timer);
+	sp_dns_channel_free(r->channel);
 	while (r->lookups != NULL)
 		free_lookup(r->lookups);
 	while (r->queries != NULL)

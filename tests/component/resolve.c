@@ -21,6 +21,7 @@ struct asked {
 };
 
 static unsigned waiting;
+static struct asked *all;
 
 static void on_result(void *arg, const struct sp_resolved *r)
 {
@@ -36,7 +37,6 @@ static void on_result(void *arg, const struct sp_resolved *r)
 	}
 	printf("\n");
 	fflush(stdout);
-	sp_free(a);
 	waiting--;
 }
 
@@ -48,18 +48,18 @@ static void ask(struct sp_resolver *r, const char *name)
 	struct sp_host host;
 	unsigned before = waiting;
 
+	a->next = all;
+	all = a;
 	a->name = name + cancel;
 	a->since = sp_loop_mono_us() / 1000;
 	if (sp_host_parse(sp_str(a->name), &host) < 0) {
 		printf("%s not-a-host\n", a->name);
-		sp_free(a);
 		return;
 	}
 	waiting++;
 	if (sp_resolver_ask(r, &host, on_result, a, &q) < 0) {
 		printf("%s limit\n", a->name);
 		waiting--;
-		sp_free(a);
 		return;
 	}
 	sp_assert(waiting == before + 1); /* never from within */
@@ -67,7 +67,6 @@ static void ask(struct sp_resolver *r, const char *name)
 		return;
 	sp_resolver_cancel(q);
 	waiting--;
-	sp_free(a);
 }
 
 static void pass(struct sp_loop *l, uint64_t ms)
@@ -107,7 +106,7 @@ static struct sp_str read_hosts(const char *path, uint8_t *b, size_t size)
 int main(int argc, char **argv)
 {
 	static uint8_t hosts[2 << 20];
-	struct sp_loop *l;
+	struct sp_loop *l = NULL;
 	struct sp_resolver *r;
 	struct sp_err err;
 
@@ -118,6 +117,7 @@ int main(int argc, char **argv)
 	                    read_hosts(argv[2], hosts, sizeof(hosts)), &r,
 	                    &err) < 0) {
 		printf("%s\n", err.text);
+		sp_loop_free(l);
 		return 1;
 	}
 	printf("ready\n");
@@ -126,5 +126,11 @@ int main(int argc, char **argv)
 		run_word(l, r, argv[i]);
 	sp_resolver_free(r);
 	sp_loop_free(l);
+	while (all != NULL) {
+		struct asked *a = all;
+
+		all = a->next;
+		sp_free(a);
+	}
 	return 0;
 }
