@@ -42,10 +42,16 @@ static void address(struct sp_dns_reply *r, const struct sp_addr *a)
 
 static void answer_synthetic(const struct ask *a, struct sp_dns_reply *r)
 {
+	const struct sp_host *name = &a->event->name;
+	struct sp_pool *pool = a->env->pool;
 	struct sp_addr v4, v6;
+	enum sp_rc rc =
+		a->event->denied
+			? sp_pool_get_denied(pool, name, a->env->now_ms, &v4,
+	                                     &v6)
+			: sp_pool_get(pool, name, a->env->now_ms, &v4, &v6);
 
-	if (sp_pool_get(a->env->pool, &a->event->name, a->env->now_ms, &v4,
-	                &v6) < 0) {
+	if (rc < 0) {
 		r->rcode = SP_DNS_SERVFAIL;
 		r->ede = EDE_OTHER;
 		r->ede_text = "too many names for this sandbox";

@@ -109,7 +109,8 @@ static void grow_hosts(struct sp_pool *p)
 	p->cap = cap;
 }
 
-static enum sp_rc take_token(struct sp_pool *p, uint64_t now_ms)
+/* keep: tokens that have to be left over. */
+static enum sp_rc take_token(struct sp_pool *p, uint64_t now_ms, unsigned keep)
 {
 	uint64_t max = (uint64_t)SP_POOL_BURST * TOKEN;
 	uint64_t passed = now_ms > p->filled_ms ? now_ms - p->filled_ms : 0;
@@ -120,20 +121,20 @@ static enum sp_rc take_token(struct sp_pool *p, uint64_t now_ms)
 		p->tokens = max;
 	if (now_ms > p->filled_ms)
 		p->filled_ms = now_ms;
-	if (p->tokens < TOKEN)
+	if (p->tokens < (uint64_t)(1 + keep) * TOKEN)
 		return SP_E_LIMIT;
 	p->tokens -= TOKEN;
 	return SP_OK;
 }
 
 static enum sp_rc add(struct sp_pool *p, const struct sp_host *name,
-                      uint32_t hash, uint64_t now_ms)
+                      uint32_t hash, uint64_t now_ms, bool denied)
 {
 	struct slot *s;
 
-	if (p->n == SP_POOL_MAX)
+	if (p->n >= SP_POOL_MAX - (denied ? SP_POOL_KEEP : 0))
 		return SP_E_LIMIT;
-	SP_TRY(take_token(p, now_ms));
+	SP_TRY(take_token(p, now_ms, denied ? SP_POOL_KEEP_BURST : 0));
 	if (p->n * 2 >= p->table_size)
 		grow_table(p);
 	if (p->n == p->cap)
@@ -165,9 +166,9 @@ static void make_addrs(uint32_t index, struct sp_addr *ret4,
 	memcpy(ret6->b, net6, sizeof(net6));
 }
 
-enum sp_rc sp_pool_get(struct sp_pool *p, const struct sp_host *name,
-                       uint64_t now_ms, struct sp_addr *ret4,
-                       struct sp_addr *ret6)
+static enum sp_rc get(struct sp_pool *p, const struct sp_host *name,
+                      uint64_t now_ms, bool denied, struct sp_addr *ret4,
+                      struct sp_addr *ret6)
 {
 	uint32_t hash = hash_of(name), index;
 	const struct slot *s = NULL;
@@ -178,11 +179,25 @@ enum sp_rc sp_pool_get(struct sp_pool *p, const struct sp_host *name,
 	if (s != NULL && s->place != 0) {
 		index = s->place - 1;
 	} else {
-		SP_TRY(add(p, name, hash, now_ms));
+		SP_TRY(add(p, name, hash, now_ms, denied));
 		index = p->n - 1;
 	}
 	make_addrs(index, ret4, ret6);
 	return SP_OK;
+}
+
+enum sp_rc sp_pool_get(struct sp_pool *p, const struct sp_host *name,
+                       uint64_t now_ms, struct sp_addr *ret4,
+                       struct sp_addr *ret6)
+{
+	return get(p, name, now_ms, false, ret4, ret6);
+}
+
+enum sp_rc sp_pool_get_denied(struct sp_pool *p, const struct sp_host *name,
+                              uint64_t now_ms, struct sp_addr *ret4,
+                              struct sp_addr *ret6)
+{
+	return get(p, name, now_ms, true, ret4, ret6);
 }
 
 bool sp_pool_range(const struct sp_addr *a)

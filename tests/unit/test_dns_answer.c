@@ -244,6 +244,7 @@ static void test_pool_empty(void **state)
 {
 	struct world *w = *state;
 
+	w->env.allowed = NULL;
 	for (unsigned i = 0; i < SP_POOL_BURST; i++) {
 		char name[32];
 
@@ -255,6 +256,25 @@ static void test_pool_empty(void **state)
 	assert_int_equal(w->seen.rcode, SERVFAIL);
 	ask(w, "n0.example", AAAA, true);
 	assert_int_equal(w->seen.rcode, OK);
+}
+
+/* A program that invents names still finds those it may reach. */
+static void test_flood_of_denied_names(void **state)
+{
+	struct world *w = *state;
+	unsigned refused = 0;
+
+	for (unsigned i = 0; i < 2 * SP_POOL_BURST; i++) {
+		char name[32];
+
+		snprintf(name, sizeof(name), "n%u.example", i);
+		ask(w, name, A, true);
+		refused += w->seen.rcode == SERVFAIL;
+	}
+	assert_true(refused > 0);
+	ask(w, "example.com", A, true);
+	assert_int_equal(w->seen.rcode, OK);
+	assert_int_equal(w->seen.answers, 1);
 }
 
 static void test_flags_are_echoed(void **state)
@@ -469,6 +489,7 @@ int main(void)
 		T(test_denied_does_not_exist_if_asked_so),
 		T(test_no_policy_allows_all),
 		T(test_pool_empty),
+		T(test_flood_of_denied_names),
 		T(test_flags_are_echoed),
 		T(test_opcodes_and_classes),
 		T(test_edns_version),

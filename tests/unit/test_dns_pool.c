@@ -174,6 +174,42 @@ static void test_rate(void **state)
 	sp_pool_free(p);
 }
 
+/* Denied names take neither the last tokens nor the last places. */
+static void test_denied_names_leave_room(void **state)
+{
+	struct sp_pool *p = sp_pool_new();
+	struct sp_addr v4, v6;
+	struct sp_host h;
+	uint64_t now = 0;
+	unsigned n = 0;
+
+	(void)state;
+	for (; n < SP_POOL_BURST - SP_POOL_KEEP_BURST; n++) {
+		h = host("d", n);
+		assert_int_equal(sp_pool_get_denied(p, &h, now, &v4, &v6),
+		                 SP_OK);
+	}
+	h = host("d", n);
+	assert_int_equal(sp_pool_get_denied(p, &h, now, &v4, &v6), SP_E_LIMIT);
+	for (unsigned i = 0; i < SP_POOL_KEEP_BURST; i++) {
+		h = host("a", i);
+		assert_int_equal(get(p, &h, now, &v4, &v6), SP_OK);
+	}
+	h = host("a", SP_POOL_KEEP_BURST);
+	assert_int_equal(get(p, &h, now, &v4, &v6), SP_E_LIMIT);
+	now += 60000;
+	for (n += SP_POOL_KEEP_BURST; n < SP_POOL_MAX - SP_POOL_KEEP; n++) {
+		h = host("d", n);
+		now += 1000 / SP_POOL_RATE;
+		assert_int_equal(sp_pool_get_denied(p, &h, now, &v4, &v6),
+		                 SP_OK);
+	}
+	h = host("d", n);
+	assert_int_equal(sp_pool_get_denied(p, &h, now, &v4, &v6), SP_E_LIMIT);
+	assert_int_equal(get(p, &h, now, &v4, &v6), SP_OK);
+	sp_pool_free(p);
+}
+
 /* Random questions against the obvious model: an array by number of name. */
 static void test_model(void **state)
 {
@@ -206,6 +242,7 @@ int main(void)
 		cmocka_unit_test(test_not_given_out),
 		cmocka_unit_test(test_full),
 		cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_denied_names_leave_room),
 		cmocka_unit_test(test_model),
 	};
 
