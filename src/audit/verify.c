@@ -358,6 +358,11 @@ void sp_verify_feed(struct sp_verify *v, struct sp_str chunk)
 	}
 }
 
+bool sp_verify_midline(const struct sp_verify *v)
+{
+	return v->carried > 0;
+}
+
 enum sp_rc sp_verify_end(struct sp_verify *v)
 {
 	struct sp_verify_sum *s = &v->sum;
