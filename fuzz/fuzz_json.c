@@ -13,14 +13,18 @@ static void check_canon(struct sp_str in)
 {
 	static struct sp_json j;
 	struct sp_buf once, twice;
+	bool is_canon;
 
 	if (sp_json_read(in, &j) < 0)
 		return;
+	is_canon = sp_json_is_canon(&j);
 	sp_buf_init(&once, 6 * in.n + 16);
 	sp_buf_init(&twice, 6 * in.n + 16);
 	sp_json_canon(&j, &once);
 	sp_assert(sp_buf_ok(&once));
+	sp_assert(is_canon == sp_str_eq(sp_buf_str(&once), in));
 	sp_assert(sp_json_read(sp_buf_str(&once), &j) == SP_OK);
+	sp_assert(sp_json_is_canon(&j));
 	sp_json_canon(&j, &twice);
 	sp_assert(sp_str_eq(sp_buf_str(&once), sp_buf_str(&twice)));
 	sp_buf_fini(&once);

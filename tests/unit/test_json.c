@@ -82,6 +82,7 @@ static void check(const char *in, const char *want, enum sp_rc rc)
 	sp_buf_init(&b, 4096);
 	sp_json_canon(&j, &b);
 	assert_true(sp_str_is(sp_buf_str(&b), want));
+	assert_int_equal(sp_json_is_canon(&j), strcmp(in, want) == 0);
 	sp_buf_fini(&b);
 }
 
