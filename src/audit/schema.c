@@ -6,12 +6,14 @@
 
 static const struct field_row {
 	const char *key;
+	size_t key_n;
 	enum sp_field_kind kind;
 	uint64_t max;
 	unsigned must, may;
 } rows[] = {
 #define X(id, key, kind, max, must, may)                                       \
-	[SP_F_##id] = { (key), SP_FIELD_##kind, (max), (must), (may) },
+	[SP_F_##id] = { (key), sizeof(key) - 1, SP_FIELD_##kind,               \
+		        (max), (must),          (may) },
 	SP_FIELD_LIST(X)
 #undef X
 };
@@ -83,12 +85,12 @@ static unsigned kind_of(enum sp_record_type t)
 }
 
 /* Keys are ASCII in the table; a key with an escape is in no row. */
-static int key_cmp(const struct sp_json_tok *key, const char *row)
+static int key_cmp(struct sp_str key, const struct field_row *row)
 {
-	size_t n = strlen(row);
-	int d = memcmp(key->raw.p, row, key->raw.n < n ? key->raw.n : n);
+	size_t n = key.n < row->key_n ? key.n : row->key_n;
+	int d = memcmp(key.p, row->key, n);
 
-	return d != 0 ? d : (key->raw.n > n) - (key->raw.n < n);
+	return d != 0 ? d : (key.n > row->key_n) - (key.n < row->key_n);
 }
 
 /* A member of no row: fine in an event if it is plain. */
@@ -118,7 +120,7 @@ static bool bind_member(struct binding *b, uint16_t k)
 	const struct sp_json_tok *key = &b->j->tok[k], *value = key + 1;
 	int d = 1;
 
-	while (b->row < SP_FIELDS && (d = key_cmp(key, rows[b->row].key)) > 0)
+	while (b->row < SP_FIELDS && (d = key_cmp(key->raw, &rows[b->row])) > 0)
 		b->row++;
 	if (d != 0 || (rows[b->row].may & b->kind) == 0) {
 		/* An event's own "reason" is its own affair. */

@@ -6,9 +6,6 @@
 #include "core/alloc.h"
 #include "core/buf.h"
 
-/* What the canonical form of a longest line may take in between. */
-#define CANON_MAX (6u * SP_LINE_MAX)
-
 struct sp_verify {
 	struct sp_verify_want want;
 	char want_head[SP_LEAF_HEX + 1];
@@ -25,7 +22,6 @@ struct sp_verify {
 	char prev[SP_LEAF_HEX + 1];
 	char boot[65];
 	struct sp_leaf leaf;
-	struct sp_buf canon;
 	struct sp_ids opens, boxes;
 	struct sp_json json;
 };
@@ -66,7 +62,6 @@ struct sp_verify *sp_verify_new(const struct sp_verify_want *want)
 	memset(v->prev, '0', SP_LEAF_HEX);
 	sp_leaf_init(&v->leaf);
 	sp_buf_init(&v->carry, SP_LINE_MAX);
-	sp_buf_init(&v->canon, CANON_MAX);
 	sp_ids_init(&v->opens);
 	sp_ids_init(&v->boxes);
 	return v;
@@ -78,7 +73,6 @@ void sp_verify_free(struct sp_verify *v)
 		return;
 	sp_leaf_fini(&v->leaf);
 	sp_buf_fini(&v->carry);
-	sp_buf_fini(&v->canon);
 	sp_ids_fini(&v->opens);
 	sp_ids_fini(&v->boxes);
 	sp_free(v);
@@ -272,13 +266,6 @@ static void check_record(struct sp_verify *v, const struct sp_record *r)
 	v->begun = true;
 }
 
-static bool is_canonical(struct sp_verify *v, struct sp_str line)
-{
-	sp_buf_reset(&v->canon);
-	sp_json_canon(&v->json, &v->canon);
-	return sp_buf_ok(&v->canon) && sp_str_eq(sp_buf_str(&v->canon), line);
-}
-
 static void check_text(struct sp_verify *v, struct sp_str line)
 {
 	struct sp_str key = { 0 };
@@ -288,7 +275,7 @@ static void check_text(struct sp_verify *v, struct sp_str line)
 	if (sp_json_read(line, &v->json) < 0 ||
 	    v->json.tok[0].type != SP_JSON_OBJECT)
 		fault_at(v, SP_FAULT_JSON);
-	else if (!is_canonical(v, line))
+	else if (!sp_json_is_canon(&v->json))
 		fault_at(v, SP_FAULT_CANON);
 	else if (!sp_record_bind(&v->json, &rec, &f, &key))
 		fault(v, f, key);
@@ -356,6 +343,11 @@ void sp_verify_feed(struct sp_verify *v, struct sp_str chunk)
 		v->line++;
 		sp_buf_reset(&v->carry);
 	}
+}
+
+bool sp_verify_midline(const struct sp_verify *v)
+{
+	return v->carried > 0;
 }
 
 enum sp_rc sp_verify_end(struct sp_verify *v)

@@ -85,6 +85,8 @@ struct sp_verify;
 struct sp_verify *sp_verify_new(const struct sp_verify_want *want);
 void sp_verify_free(struct sp_verify *v);
 void sp_verify_feed(struct sp_verify *v, struct sp_str chunk);
+/* Has a line begun whose end has not come? */
+bool sp_verify_midline(const struct sp_verify *v);
 /* SP_OK valid; SP_E_PROTO at least one fault; SP_E_LIMIT undecided. */
 SP_MUST enum sp_rc sp_verify_end(struct sp_verify *v);
 const struct sp_verify_sum *sp_verify_sum(const struct sp_verify *v);

@@ -10,8 +10,11 @@ static void put_text(const struct sp_json_tok *t, struct sp_buf *out)
 {
 	struct sp_buf plain;
 
+	/* Read strictly and without escapes: this is the shortest form. */
 	if (!t->escaped) {
-		sp_json_put_text(out, t->raw);
+		sp_buf_byte(out, '"');
+		sp_buf_add(out, t->raw);
+		sp_buf_byte(out, '"');
 		return;
 	}
 	/* Resolved text is never longer than its escaped form. */
@@ -95,4 +98,33 @@ static void put_value(const struct sp_json *j, uint16_t at, struct sp_buf *out)
 void sp_json_canon(const struct sp_json *j, struct sp_buf *out)
 {
 	put_value(j, 0, out);
+}
+
+static bool text_is_canon(const struct sp_json_tok *t)
+{
+	struct sp_buf b;
+	struct sp_str s;
+	bool same;
+
+	sp_buf_init(&b, 6 * t->raw.n + 2);
+	put_text(t, &b);
+	s = sp_buf_str(&b);
+	same = s.n == t->raw.n + 2 && memcmp(s.p + 1, t->raw.p, t->raw.n) == 0;
+	sp_buf_fini(&b);
+	return same;
+}
+
+/*
+ * Numbers and words can only be written in one way, and so can strings without
+ * escapes: what remains are blanks, order, and the choice of escapes.
+ */
+bool sp_json_is_canon(const struct sp_json *j)
+{
+	if (j->loose)
+		return false;
+	for (uint16_t i = 0; i < j->n; i++)
+		if (j->tok[i].type == SP_JSON_TEXT && j->tok[i].escaped &&
+		    !text_is_canon(&j->tok[i]))
+			return false;
+	return true;
 }

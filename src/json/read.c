@@ -27,11 +27,17 @@ static bool accept_byte(struct reader *r, uint8_t c)
 	return true;
 }
 
+static bool is_blank(int c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static void blanks(struct reader *r)
 {
-	while (r->in.n > 0 && r->in.p[0] <= ' ' &&
-	       strchr(" \t\r\n", r->in.p[0]) != NULL && r->in.p[0] != '\0')
+	while (is_blank(peek(r))) {
 		sp_str_take(&r->in, 1);
+		r->j->loose = true;
+	}
 }
 
 static enum sp_rc new_tok(struct reader *r, enum sp_json_type type,
@@ -58,7 +64,8 @@ static enum sp_rc string(struct reader *r)
 	for (;;) {
 		uint32_t cp;
 
-		if (r->in.n == 0 || r->in.p[0] < 0x20)
+		sp_str_take(&r->in, sp_json_plain(r->in));
+		if (r->in.n == 0)
 			return SP_E_PROTO;
 		if (r->in.p[0] == '"')
 			break;
@@ -157,7 +164,7 @@ static enum sp_rc array(struct reader *r, unsigned depth)
  * Keys in canonical order, the usual case, are proved different by comparing
  * neighbors; else each is compared with all before it (at most 95: tokens).
  */
-static bool has_duplicates(const struct sp_json *j, uint16_t obj)
+static bool has_duplicates(struct sp_json *j, uint16_t obj)
 {
 	uint16_t first = (uint16_t)(obj + 1), last = first, k, i;
 	const struct sp_json_tok *t = j->tok;
@@ -170,6 +177,7 @@ static bool has_duplicates(const struct sp_json *j, uint16_t obj)
 	}
 	if (sorted)
 		return false;
+	j->loose = true;
 	for (k = first; k < j->n; k = t[k + 1].next)
 		for (i = first; i < k; i = t[i + 1].next)
 			if (sp_json_text_cmp(&t[i], &t[k]) == 0)
@@ -239,6 +247,7 @@ enum sp_rc sp_json_read(struct sp_str in, struct sp_json *ret)
 	enum sp_rc rc;
 
 	ret->n = 0;
+	ret->loose = false;
 	rc = value(&r, 0);
 	if (rc == SP_OK && r.in.n > 0)
 		rc = SP_E_PROTO;

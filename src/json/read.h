@@ -41,7 +41,8 @@ struct sp_json_tok {
 /* tok[0] is the text's one value. An object is key, value, key, value... */
 struct sp_json {
 	uint16_t n;
-	size_t at; /* offset of the failure, or the end */
+	bool loose; /* blanks between tokens, or keys not in canonical order */
+	size_t at;  /* offset of the failure, or the end */
 	struct sp_json_tok tok[SP_JSON_TOKENS_MAX];
 };
 
@@ -56,5 +57,7 @@ bool sp_json_text_is(const struct sp_json_tok *t, const char *ascii);
 
 /* RFC 8785: members sorted by UTF-16 code units, minimal escapes. */
 void sp_json_canon(const struct sp_json *j, struct sp_buf *out);
+/* Is the text that was read its own canonical form? Without writing it. */
+bool sp_json_is_canon(const struct sp_json *j);
 
 #endif

@@ -3,6 +3,42 @@
 
 #include "json/utf8.h"
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+static bool is_plain(uint8_t c)
+{
+	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/*
+ * The high bit of some byte is set if and only if one of the eight is not
+ * plain: x - 0x20 borrows below 0x20, and (x ^ c) - 1 where x is c.
+ */
+static bool all_plain(uint64_t x)
+{
+	uint64_t quote = x ^ EACH('"'), backslash = x ^ EACH('\\');
+
+	return ((x | (x - EACH(0x20)) | (quote - EACH(1)) |
+	         (backslash - EACH(1))) &
+	        EACH(0x80)) == 0;
+}
+
+size_t sp_json_plain(struct sp_str s)
+{
+	size_t n = 0;
+	uint64_t x;
+
+	while (s.n - n >= sizeof(x)) {
+		memcpy(&x, s.p + n, sizeof(x));
+		if (!all_plain(x))
+			break;
+		n += sizeof(x);
+	}
+	while (n < s.n && is_plain(s.p[n]))
+		n++;
+	return n;
+}
+
 static int hex_value(uint8_t c)
 {
 	if (c >= '0' && c <= '9')
@@ -119,9 +155,10 @@ int sp_json_text_cmp(const struct sp_json_tok *a, const struct sp_json_tok *b)
 	size_t n = a->raw.n < b->raw.n ? a->raw.n : b->raw.n, i = 0;
 
 	/* Equal beginnings are skipped while they are plain ASCII. */
-	while (i < n && a->raw.p[i] == b->raw.p[i] && a->raw.p[i] < 0x80 &&
-	       a->raw.p[i] != '\\')
+	while (i < n && a->raw.p[i] == b->raw.p[i] && is_plain(a->raw.p[i]))
 		i++;
+	if (i < n && is_plain(a->raw.p[i]) && is_plain(b->raw.p[i]))
+		return compare(a->raw.p[i], b->raw.p[i]);
 	return cmp_decoded((struct sp_str){ a->raw.p + i, a->raw.n - i },
 	                   (struct sp_str){ b->raw.p + i, b->raw.n - i });
 }

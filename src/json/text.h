@@ -12,6 +12,13 @@
 
 #include "json/read.h"
 
+/*
+ * How many bytes from the start stand for themselves and need no look: ASCII
+ * without controls, quote and backslash. Eight at a time: nearly all text is
+ * of this kind, and reading and writing records is mostly this.
+ */
+size_t sp_json_plain(struct sp_str s);
+
 /* One code point, escaped or not, off a non-empty span. */
 SP_MUST enum sp_rc sp_json_text_next(struct sp_str *raw, uint32_t *ret);
 

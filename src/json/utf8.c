@@ -72,9 +72,12 @@ bool sp_utf8_valid(struct sp_str s)
 	uint32_t cp;
 
 	while (s.n > 0) {
-		if (s.p[0] < 0x80)
-			sp_str_take(&s, 1);
-		else if (!sp_utf8_next(&s, &cp))
+		size_t n = 0;
+
+		while (n < s.n && s.p[n] < 0x80)
+			n++;
+		sp_str_take(&s, n);
+		if (s.n > 0 && !sp_utf8_next(&s, &cp))
 			return false;
 	}
 	return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "json/write.h"
 
+#include "json/text.h"
 #include "json/utf8.h"
 
 /* Escapes with a letter (RFC 8785, 3.2.2.2); other controls are \u00xx. */
@@ -14,11 +15,6 @@ static char short_escape(uint32_t c)
 	if (c == '"' || c == '\\')
 		return (char)c;
 	return c < 0x20 ? letter[c] : '\0';
-}
-
-static bool is_plain(uint8_t c)
-{
-	return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
 }
 
 /* One byte or sequence that cannot simply be copied. */
@@ -54,10 +50,8 @@ void sp_json_put_text(struct sp_buf *b, struct sp_str s)
 		return;
 	*p++ = '"';
 	while (s.n > 0) {
-		size_t n = 0;
+		size_t n = sp_json_plain(s);
 
-		while (n < s.n && is_plain(s.p[n]))
-			n++;
 		if (n > 0)
 			memcpy(p, s.p, n);
 		p += n;
