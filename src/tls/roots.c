@@ -289,8 +289,8 @@ static X509 *decode(struct sp_str der, const X509_NAME *name)
 /*
  * OpenSSL asks for an issuer that is not in the store yet. All anchors with
  * this subject go into the store, where OpenSSL looks for the one whose key
- * fits; one of them is the answer. See X509_LOOKUP_meth_new(3) for the extra
- * reference that has to be dropped.
+ * fits; one of them is the answer. The store keeps it alive: OpenSSL takes a
+ * reference of its own and forgets that of ret, see X509_LOOKUP_meth_new(3).
  */
 static int by_subject(X509_LOOKUP *lookup, X509_LOOKUP_TYPE type,
                       const X509_NAME *name, X509_OBJECT *ret)
@@ -311,8 +311,11 @@ static int by_subject(X509_LOOKUP *lookup, X509_LOOKUP_TYPE type,
 		x = decode(row.der, name);
 		if (x == NULL)
 			continue;
-		if (X509_STORE_add_cert(store, x) == 1 && found == 0)
-			found = X509_OBJECT_set1_X509(ret, x);
+		if (X509_STORE_add_cert(store, x) == 1 && found == 0 &&
+		    X509_OBJECT_set1_X509(ret, x) == 1) {
+			X509_free(x); /* the one that nobody would drop */
+			found = 1;
+		}
 		X509_free(x);
 	}
 	return found;
