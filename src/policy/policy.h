@@ -70,6 +70,10 @@ void sp_policy_address(const struct sp_policy *p, const struct sp_host *host,
                        uint16_t port, const struct sp_addr *addr,
                        struct sp_decision *ret);
 
+/* Could anything at all be allowed to this name, on whatever port? (DNS) */
+bool sp_policy_name_allowed(const struct sp_policy *p,
+                            const struct sp_host *host);
+
 /* resolve: overrides. True: dial *ret_addr / *ret_port instead of resolving
  * (such an address is its own exception from the guard). */
 bool sp_policy_override(const struct sp_policy *p, const struct sp_host *host,
