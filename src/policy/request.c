@@ -19,6 +19,7 @@ struct inquiry {
 	const struct sp_request *rq;
 	struct sp_target t;
 	enum level level;
+	bool any_port; /* allowing entries match whatever their port is */
 	const struct sp_handlers *handlers; /* NULL: none */
 	struct sp_choice choice;
 	bool path_done;
@@ -86,7 +87,8 @@ static bool host_matches(const struct inquiry *q, const struct sp_rule *r,
 	struct sp_target t = q->t;
 
 	t.plain = &r->ports;
-	t.any_port = any_port || t.any_port;
+	t.any_port = any_port ||
+	             (q->any_port && r->action == SP_VERDICT_ALLOW);
 	if (r->action == SP_VERDICT_DENY)
 		return sp_patset_find(&r->hosts, &t) != NULL ||
 		       sp_patset_find_addr(&r->hosts, &t) != NULL;
@@ -167,7 +169,7 @@ static const struct sp_pat *find_allowed(const struct inquiry *q, bool any_port)
 
 	t.plain = &q->p->ports;
 	t.inner.family = 0;
-	t.any_port = any_port || t.any_port;
+	t.any_port = any_port || q->any_port;
 	return sp_patset_find(&q->p->allowed, &t);
 }
 
@@ -176,6 +178,7 @@ static const struct sp_pat *find_tcp(const struct inquiry *q)
 	struct sp_target t = q->t;
 
 	t.inner.family = 0;
+	t.any_port = q->any_port;
 	return sp_patset_find(&q->p->tcp, &t);
 }
 
@@ -319,6 +322,7 @@ static void init(struct inquiry *q, const struct sp_policy *p,
 	q->p = p;
 	q->rq = rq;
 	q->level = level;
+	q->any_port = false;
 	q->handlers = NULL;
 	q->choice = (struct sp_choice){ .outcome = SP_OUTCOME_DENY,
 		                        .step = "request" };
@@ -358,8 +362,9 @@ void sp_policy_choose(const struct sp_policy *p, const struct sp_request *rq,
 	*ret_choice = q.choice;
 }
 
-void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
-                       uint16_t port, struct sp_decision *ret)
+static void judge_connection(const struct sp_policy *p,
+                             const struct sp_host *host, uint16_t port,
+                             bool any_port, struct sp_decision *ret)
 {
 	struct sp_request rq = { .host = host,
 		                 .port = port,
@@ -370,10 +375,27 @@ void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
 	if (!is_judgeable(&rq, ret))
 		return;
 	init(&q, p, &rq, CONNECT);
+	q.any_port = any_port;
 	judge(&q, &raw);
 	rq.scheme = SP_SCHEME_HTTPS;
 	judge(&q, ret);
 	if (raw.verdict == SP_VERDICT_ALLOW &&
 	    (ret->verdict == SP_VERDICT_DENY || ret->observed))
 		*ret = raw;
+}
+
+void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
+                       uint16_t port, struct sp_decision *ret)
+{
+	judge_connection(p, host, port, false, ret);
+}
+
+/* Port 443 stands for "some port": only denials of that very port count. */
+bool sp_policy_name_allowed(const struct sp_policy *p,
+                            const struct sp_host *host)
+{
+	struct sp_decision d;
+
+	judge_connection(p, host, 443, true, &d);
+	return d.verdict == SP_VERDICT_ALLOW;
 }
