@@ -179,6 +179,21 @@ static void shadowed_rules(struct lint *l)
 			}
 }
 
+/* A later rule for all of the host keeps the lists from being asked. */
+static bool is_closed(const struct sp_policy *p, uint32_t rule,
+                      const struct sp_pat *host)
+{
+	for (uint32_t i = rule + 1; i < p->n_rules; i++) {
+		const struct sp_rule *r = &p->rule[i];
+		const struct list hosts = { &r->hosts, &r->ports, "hosts" };
+
+		if (r->methods.n == 0 && r->paths.n == 0 &&
+		    covers(&hosts, r->hosts.n, host) != NULL)
+			return true;
+	}
+	return false;
+}
+
 /* A limit that the list behind it takes away. */
 static void limits_undone(struct lint *l)
 {
@@ -193,7 +208,9 @@ static void limits_undone(struct lint *l)
 		    (r->methods.n == 0 && r->paths.n == 0))
 			continue;
 		for (uint32_t k = 0; k < r->hosts.n && hit == NULL; k++)
-			hit = covers(&allowed, p->allowed.n, &r->hosts.pat[k]);
+			if (!is_closed(p, i, &r->hosts.pat[k]))
+				hit = covers(&allowed, p->allowed.n,
+				             &r->hosts.pat[k]);
 		if (hit != NULL)
 			report(l, r->line,
 			       "rules[%u] allows some methods or paths, but "
