@@ -4,7 +4,8 @@
  */
 #include "conf/keys.h"
 
-#define LEVELS_MAX SP_CONF_DEPTH_MAX
+#define LEVELS_MAX     SP_CONF_DEPTH_MAX
+#define LINE_MAX_BYTES 78u
 
 static const char *const kind_text[] = {
 	[SP_KEY_TEXT] = "text",
@@ -18,16 +19,47 @@ static const char *const kind_text[] = {
 	[SP_KEY_PAIRS] = "mapping of texts",
 };
 
-/* '.' and ''' begin requests, '\' begins escapes. */
+/* '.' and '\'' at the start of a line begin requests, '\\' begins escapes. */
+static void mdoc_word(struct sp_buf *out, const char *word, size_t n,
+                      bool start)
+{
+	if (start && (*word == '.' || *word == '\''))
+		sp_buf_text(out, "\\&");
+	for (size_t i = 0; i < n; i++)
+		if (word[i] == '\\')
+			sp_buf_text(out, "\\e");
+		else if (word[i] == '"')
+			sp_buf_text(out, "\\(dq");
+		else
+			sp_buf_byte(out, (uint8_t)word[i]);
+}
+
+/* One line of input each sentence, and no more than LINE_MAX_BYTES. */
 static void mdoc_text(struct sp_buf *out, const char *text)
 {
-	if (*text == '.' || *text == '\'')
-		sp_buf_text(out, "\\&");
-	for (; *text != '\0'; text++)
-		if (*text == '\\')
-			sp_buf_text(out, "\\e");
-		else
-			sp_buf_byte(out, (uint8_t)*text);
+	size_t column = 0;
+	bool sentence = false;
+
+	while (*text != '\0') {
+		size_t n = strcspn(text, " ");
+		bool start = column == 0 || sentence ||
+		             column + 1 + n > LINE_MAX_BYTES;
+
+		if (column > 0)
+			sp_buf_byte(out, start ? '\n' : ' ');
+		column = start ? n : column + 1 + n;
+		mdoc_word(out, text, n, start);
+		sentence = n > 0 && text[n - 1] == '.';
+		text += n + (text[n] == ' ');
+	}
+	sp_buf_byte(out, '\n');
+}
+
+/* A literal line, whatever its length. */
+static void mdoc_example(struct sp_buf *out, const char *text)
+{
+	sp_buf_text(out, ".Pp\n.Dl ");
+	mdoc_word(out, text, strlen(text), false);
 	sp_buf_byte(out, '\n');
 }
 
@@ -42,13 +74,11 @@ static void mdoc_row(const struct sp_key *k, struct sp_buf *out)
 	sp_buf_text(out, ")\n");
 	mdoc_text(out, k->text);
 	if (k->def != NULL) {
-		sp_buf_text(out, "Default: ");
+		sp_buf_text(out, "Default:\n");
 		mdoc_text(out, k->def);
 	}
-	if (k->example != NULL) {
-		sp_buf_text(out, ".Pp\n.Dl ");
-		mdoc_text(out, k->example);
-	}
+	if (k->example != NULL)
+		mdoc_example(out, k->example);
 }
 
 static void mdoc_list(const struct sp_key *keys, size_t n, unsigned level,

@@ -21,6 +21,8 @@ struct inquiry {
 	enum level level;
 	bool any_port; /* allowing entries match whatever their port is */
 	const struct sp_handlers *handlers; /* NULL: none */
+	sp_policy_note *note;               /* NULL: nobody asks */
+	void *note_ctx;
 	struct sp_choice choice;
 	bool path_done;
 	enum sp_rc path_rc;
@@ -54,6 +56,34 @@ static void name_pattern(char *buf, const char *set, const struct sp_patset *s,
 	else
 		snprintf(buf, SP_RULE_TEXT_MAX, "%s[%zu] %.100s", set,
 		         (size_t)(p - s->pat), text);
+}
+
+static void note(const struct inquiry *q, const char *step, const char *text)
+{
+	if (q->note != NULL)
+		q->note(q->note_ctx, step, text);
+}
+
+static void note_rule(const struct inquiry *q, uint32_t i, const char *text)
+{
+	char step[32];
+
+	if (q->note == NULL)
+		return;
+	snprintf(step, sizeof(step), "rules[%u]", i);
+	note(q, step, text);
+}
+
+static void note_list(const struct inquiry *q, const char *set,
+                      const struct sp_patset *s, const struct sp_pat *hit)
+{
+	char text[SP_RULE_TEXT_MAX] = "no match";
+
+	if (q->note == NULL || (s->n == 0 && strcmp(set, "denied_hosts") != 0))
+		return;
+	if (hit != NULL)
+		name_pattern(text, set, s, hit);
+	note(q, set, text);
 }
 
 static bool has_text(const struct sp_texts *t, struct sp_str s)
@@ -96,62 +126,92 @@ static bool host_matches(const struct inquiry *q, const struct sp_rule *r,
 	return sp_patset_find(&r->hosts, &t) != NULL;
 }
 
-/* Does the part of a rule that is about the request hold? */
+/*
+ * Does the part of a rule that is about the request hold? *why says why not,
+ * or how far it does.
+ */
 static bool scope_matches(struct inquiry *q, const struct sp_rule *r,
-                          struct miss *miss)
+                          struct miss *miss, const char **why)
 {
 	struct sp_str path = { q->path, q->path_n };
 
+	*why = "matches";
 	if (r->methods.n == 0 && r->paths.n == 0)
 		return true;
-	if (q->level == CONNECT)
+	if (q->level == CONNECT) {
+		*why = "depends on the request";
 		return r->action == SP_VERDICT_ALLOW;
+	}
 	if (q->level == OPAQUE) {
+		*why = "wants a request, and none will be seen";
 		miss->method = miss->method || r->methods.n > 0;
 		miss->path = miss->path || r->paths.n > 0;
 		return r->action == SP_VERDICT_DENY;
 	}
 	if (r->methods.n > 0 && !has_text(&r->methods, q->rq->method)) {
+		*why = "other methods";
 		miss->method = true;
 		return false;
 	}
 	if (r->paths.n > 0 && !has_path(&r->paths, path)) {
+		*why = "other paths";
 		miss->path = true;
 		return false;
 	}
 	return true;
 }
 
-/* Fills in *d only for an ambiguous path; SP_E_DENIED then. */
+static bool is_scoped_by_path(const struct inquiry *q, const struct sp_rule *r)
+{
+	return r->paths.n > 0 && q->level == REQUEST;
+}
+
+/* One rule; SP_RULE_NONE if it does not decide. */
+static enum sp_rc run_rule(struct inquiry *q, uint32_t i,
+                           enum sp_rule_result *ret, struct miss *miss)
+{
+	const struct sp_rule *r = &q->p->rule[i];
+	bool allow = r->action == SP_VERDICT_ALLOW;
+	struct miss ignore = { 0 };
+	const char *why;
+
+	*ret = SP_RULE_NONE;
+	if (!host_matches(q, r, false)) {
+		if (allow && host_matches(q, r, true)) {
+			miss->port = true;
+			note_rule(q, i, "other ports");
+		}
+		return SP_OK;
+	}
+	if (is_scoped_by_path(q, r) && canon_path(q) < 0) {
+		note_rule(q, i, "the path is ambiguous");
+		return SP_E_DENIED;
+	}
+	if (scope_matches(q, r, allow ? miss : &ignore, &why))
+		*ret = allow ? SP_RULE_ALLOW : SP_RULE_DENY;
+	note_rule(q, i, why);
+	return SP_OK;
+}
+
+/* The first that decides. Allowing rules are about HTTP: raw has its list. */
 static enum sp_rc run_rules(struct inquiry *q, enum sp_rule_result *ret,
                             struct miss *miss, struct sp_decision *d)
 {
 	const struct sp_policy *p = q->p;
 
 	for (uint32_t i = 0; i < p->n_rules; i++) {
-		const struct sp_rule *r = &p->rule[i];
-		struct miss ignore = { 0 };
-		bool allow = r->action == SP_VERDICT_ALLOW;
+		enum sp_rc rc;
 
-		if (allow && q->rq->scheme == SP_SCHEME_TCP)
+		if (p->rule[i].action == SP_VERDICT_ALLOW &&
+		    q->rq->scheme == SP_SCHEME_TCP)
 			continue;
-		if (!host_matches(q, r, false)) {
-			if (allow && host_matches(q, r, true))
-				miss->port = true;
-			continue;
-		}
-		if (r->paths.n > 0 && q->level == REQUEST &&
-		    canon_path(q) < 0) {
-			snprintf(d->rule, sizeof(d->rule), "rules[%u]", i);
-			d->verdict = SP_VERDICT_DENY;
-			d->reason = SP_REASON_AMBIGUOUS_PATH;
-			return SP_E_DENIED;
-		}
-		if (!scope_matches(q, r, allow ? miss : &ignore))
+		rc = run_rule(q, i, ret, miss);
+		if (rc == SP_OK && *ret == SP_RULE_NONE)
 			continue;
 		snprintf(d->rule, sizeof(d->rule), "rules[%u]", i);
-		*ret = allow ? SP_RULE_ALLOW : SP_RULE_DENY;
-		return SP_OK;
+		if (rc < 0)
+			d->reason = SP_REASON_AMBIGUOUS_PATH;
+		return rc;
 	}
 	return SP_OK;
 }
@@ -233,9 +293,13 @@ static void judge_lists(struct inquiry *q, struct sp_decision *d)
 	struct sp_facts f = { .denied = denied != NULL };
 	struct miss miss = { 0 };
 
+	note_list(q, SP_SET_DENIED, &p->denied, denied);
 	if (denied == NULL && run_rules(q, &f.rule, &miss, d) < 0)
 		return;
 	listed = tcp ? find_tcp(q) : find_allowed(q, false);
+	if (denied == NULL && f.rule == SP_RULE_NONE)
+		note_list(q, tcp ? "tcp" : SP_SET_ALLOWED,
+		          tcp ? &p->tcp : &p->allowed, listed);
 	f.allow_defined = tcp || p->allow_defined;
 	f.allowed = listed != NULL;
 	f.internet = p->internet;
@@ -324,6 +388,7 @@ static void init(struct inquiry *q, const struct sp_policy *p,
 	q->level = level;
 	q->any_port = false;
 	q->handlers = NULL;
+	q->note = NULL;
 	q->choice = (struct sp_choice){ .outcome = SP_OUTCOME_DENY,
 		                        .step = "request" };
 	q->path_done = false;
@@ -344,6 +409,20 @@ void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
 	if (!is_judgeable(rq, ret))
 		return;
 	init(&q, p, rq, request_level(rq));
+	judge(&q, ret);
+}
+
+void sp_policy_explain(const struct sp_policy *p, const struct sp_request *rq,
+                       bool connect, sp_policy_note *fn, void *ctx,
+                       struct sp_decision *ret)
+{
+	struct inquiry q;
+
+	if (!is_judgeable(rq, ret))
+		return;
+	init(&q, p, rq, connect ? CONNECT : request_level(rq));
+	q.note = fn;
+	q.note_ctx = ctx;
 	judge(&q, ret);
 }
 
