@@ -261,7 +261,7 @@ static const struct row *find_row(struct sp_str name)
 {
 	uint8_t first = sp_lower(name.p[0]);
 
-	if (name.n > proxy_row.n && first == 'p' &&
+	if (name.n >= proxy_row.n && first == 'p' &&
 	    sp_str_is_nocase((struct sp_str){ name.p, proxy_row.n },
 	                     proxy_row.name))
 		return &proxy_row;

@@ -251,6 +251,21 @@ static void test_texts_are_cut(void **state)
 	sp_buf_fini(&out);
 }
 
+/* What is cut within a character ends in the character for that. */
+static void test_no_byte_behind_the_text_counts(void **state)
+{
+	struct sp_denial d = example;
+	struct sp_buf out;
+
+	(void)state;
+	sp_buf_init(&out, OUT_MAX);
+	d.path = (struct sp_str){ (const uint8_t *)"/\xe2\x82\xac", 3 };
+	assert_true(has(written(&out, &d), "\"path\":\"/\\ufffd\\ufffd\","));
+	d.path.n = 2;
+	assert_true(has(written(&out, &d), "\"path\":\"/\\ufffd\","));
+	sp_buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -262,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_texts_from_outside),
 		cmocka_unit_test(test_nothing_gets_into_the_head),
 		cmocka_unit_test(test_texts_are_cut),
+		cmocka_unit_test(test_no_byte_behind_the_text_counts),
 	};
 
 	return cmocka_run_group_tests_name("http/deny", tests, NULL, NULL);
