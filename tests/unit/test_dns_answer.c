@@ -126,6 +126,9 @@ static const struct {
 	{ "9.9.18.198.in-addr.arpa", PTR, NXDOMAIN, 0, NULL, 0 },
 	{ "8.8.8.8.in-addr.arpa", PTR, NXDOMAIN, 0, NULL, 0 },
 	{ "0.18.198.in-addr.arpa", PTR, NXDOMAIN, 0, NULL, 0 },
+	{ "2-0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.1.a.5.0.0.d.f"
+	  ".ip6.arpa",
+	  PTR, NXDOMAIN, 0, NULL, 0 },
 	{ "x.ip6.arpa", PTR, NXDOMAIN, 0, NULL, 0 },
 	{ "example.com", PTR, OK, 0, NULL, 0 },
 	/* local names */
@@ -329,6 +332,7 @@ static void test_edns_version(void **state)
 	query_opt(&q, 1232, 1);
 	ask_raw(w, query_str(&q));
 	assert_int_equal(w->seen.rcode, BADVERS);
+	assert_int_equal(w->seen.flags, 0x8080);
 	assert_int_equal(w->seen.answers, 0);
 }
 
@@ -420,6 +424,10 @@ static const struct {
 	                    "\0\0\x29\4\xd0\0\0\0\0\0\1"),
 	BAD("byte behind OPT", "\0\1\1\0\0\1\0\0\0\0\0\1\1a\0\0\1\0\1"
 	                       "\0\0\x29\4\xd0\0\0\0\0\0\0\0"),
+	BAD("option behind OPT", "\0\1\1\0\0\1\0\0\0\0\0\1\1a\0\0\1\0\1"
+	                         "\0\0\x29\4\xd0\0\0\0\0\0\0\0\xa\0\0"),
+	BAD("two additional, not there",
+	    "\0\1\1\0\0\1\0\0\0\0\0\2\1a\0\0\1\0\1"),
 	BAD("half an option", "\0\1\1\0\0\1\0\0\0\0\0\1\1a\0\0\1\0\1"
 	                      "\0\0\x29\4\xd0\0\0\0\0\0\3\0\xa\0"),
 	BAD("option too long", "\0\1\1\0\0\1\0\0\0\0\0\1\1a\0\0\1\0\1"

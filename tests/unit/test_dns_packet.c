@@ -104,6 +104,43 @@ static void test_truncation(void **state)
 	sp_buf_fini(&out);
 }
 
+/* Every part of a reply counts. */
+static void test_size_is_exact(void **state)
+{
+	struct sp_dns_reply reply = {
+		.rr_type = SP_DNS_A,
+		.ttl = 1,
+		.soa = true,
+		.ede = 15,
+		.ede_text = "why",
+		.n = 4,
+	};
+	struct sp_dns_question question;
+	struct sp_dns_head head;
+	struct sp_buf out;
+	struct query q;
+	size_t whole;
+
+	(void)state;
+	sp_buf_init(&out, 1024);
+	query_make(&q, "example.com", 1, true);
+	assert_int_equal(sp_dns_read_head(query_str(&q), &head), SP_OK);
+	assert_int_equal(sp_dns_read_question(query_str(&q), &head, &question),
+	                 SP_OK);
+	assert_int_equal(sp_dns_write(&head, &question, &reply, 512, &out),
+	                 SP_OK);
+	whole = sp_buf_len(&out);
+	for (size_t limit = whole - 1; limit <= whole + 1; limit++) {
+		sp_buf_reset(&out);
+		assert_int_equal(
+			sp_dns_write(&head, &question, &reply, limit, &out),
+			SP_OK);
+		assert_int_equal((out.p[2] & 2) != 0, limit < whole);
+		assert_true(sp_buf_len(&out) <= limit);
+	}
+	sp_buf_fini(&out);
+}
+
 static const struct {
 	unsigned offered, used;
 } sizes[] = {
@@ -138,6 +175,7 @@ int main(void)
 		cmocka_unit_test(test_name_round_trip),
 		cmocka_unit_test(test_name_limits),
 		cmocka_unit_test(test_truncation),
+		cmocka_unit_test(test_size_is_exact),
 		cmocka_unit_test(test_udp_size),
 	};
 

@@ -163,6 +163,7 @@ static void test_rate(void **state)
 	assert_int_equal(get(p, &h, now, &v4, &v6), SP_OK);
 	h = host("r", n + 1);
 	assert_int_equal(get(p, &h, now - 500, &v4, &v6), SP_E_LIMIT);
+	assert_int_equal(get(p, &h, now + 20, &v4, &v6), SP_E_LIMIT);
 	/* A long pause fills one burst, not more. */
 	now += 86400000;
 	for (unsigned i = 0; i < SP_POOL_BURST; i++) {
@@ -171,6 +172,7 @@ static void test_rate(void **state)
 	}
 	h = host("s", SP_POOL_BURST);
 	assert_int_equal(get(p, &h, now, &v4, &v6), SP_E_LIMIT);
+	assert_int_equal(get(p, &h, UINT64_MAX, &v4, &v6), SP_OK);
 	sp_pool_free(p);
 }
 
