@@ -40,18 +40,23 @@ static const char *const stores[] = {
 
 /* Where Python keeps packages, below a prefix. */
 static const char *const libraries[] = {
-	"lib/python3*/site-packages", "lib/python3*/dist-packages",
-	"versions/*/lib/python3*/site-packages", /* pyenv */
+	"lib/python3*", "versions/*/lib/python3*", /* pyenv */
 };
 
 static const char *const packages[] = {
-	"certifi/cacert.pem",
-	"pip/_vendor/certifi/cacert.pem",
-	"botocore/cacert.pem",
-	"httplib2/cacerts.txt",
+	"site-packages/certifi/cacert.pem",
+	"site-packages/pip/_vendor/certifi/cacert.pem",
+	"site-packages/botocore/cacert.pem",
+	"site-packages/httplib2/cacerts.txt",
+	"dist-packages/certifi/cacert.pem",
+	"dist-packages/pip/_vendor/certifi/cacert.pem",
+	"dist-packages/botocore/cacert.pem",
+	"dist-packages/httplib2/cacerts.txt",
 };
 
 static const char *const prefixes[] = { "/usr", "/usr/local", "/opt/*" };
+
+typedef void visit_fn(const char *path, const struct sp_found *f);
 
 static void on_file(const char *path, bool jks, const struct sp_found *f)
 {
@@ -63,6 +68,21 @@ static void on_file(const char *path, bool jks, const struct sp_found *f)
 		f->run(f->ctx, real, jks);
 }
 
+static void on_store(const char *path, const struct sp_found *f)
+{
+	on_file(path, true, f);
+}
+
+static void on_library(const char *dir, const struct sp_found *f)
+{
+	char path[PATH_MAX];
+
+	for (size_t i = 0; i < SP_COUNT(packages); i++)
+		if (snprintf(path, sizeof(path), "%s/%s", dir, packages[i]) <
+		    (int)sizeof(path))
+			on_file(path, false, f);
+}
+
 static bool matches(const char *name, const char *pattern, size_t n)
 {
 	return name[0] != '.' && strncmp(name, pattern, n) == 0;
@@ -72,7 +92,7 @@ static bool matches(const char *name, const char *pattern, size_t n)
  * done is the part without wildcards so far, rest begins with a component.
  * Recursion is bounded by depth.
  */
-static void walk(const char *done, const char *rest, bool jks, int depth,
+static void walk(const char *done, const char *rest, visit_fn *visit, int depth,
                  const struct sp_found *f)
 {
 	const char *star = strchr(rest, '*');
@@ -83,7 +103,7 @@ static void walk(const char *done, const char *rest, bool jks, int depth,
 
 	if (star == NULL) {
 		snprintf(next, sizeof(next), "%s%s", done, rest);
-		on_file(next, jks, f);
+		visit(next, f);
 		return;
 	}
 	stem = star;
@@ -98,32 +118,26 @@ static void walk(const char *done, const char *rest, bool jks, int depth,
 		if (matches(e->d_name, stem, (size_t)(star - stem)) &&
 		    snprintf(next, sizeof(next), "%s%s", dir, e->d_name) <
 		            (int)sizeof(next))
-			walk(next, tail, jks, depth - 1, f);
+			walk(next, tail, visit, depth - 1, f);
 	closedir(d);
 }
 
-/* Every package below dir/library, once the library directory exists. */
-static void walk_library(const char *prefix, const char *library,
-                         const struct sp_found *f)
+static void walk_libraries(const char *prefix, size_t n,
+                           const struct sp_found *f)
 {
 	char pattern[PATH_MAX];
 
-	for (size_t i = 0; i < SP_COUNT(packages); i++) {
-		int n = snprintf(pattern, sizeof(pattern), "%s/%s/%s", prefix,
-		                 library, packages[i]);
-
-		if (n > 0 && (size_t)n < sizeof(pattern))
-			walk("", pattern, false, DEPTH_MAX, f);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (snprintf(pattern, sizeof(pattern), "%s/%s", prefix,
+		             libraries[i]) < (int)sizeof(pattern))
+			walk("", pattern, on_library, DEPTH_MAX, f);
 }
 
 void sp_paths_below(const char *dir, const struct sp_found *f)
 {
 	/* A star in a name of the user's is not ours to expand. */
-	if (strchr(dir, '*') != NULL)
-		return;
-	for (size_t i = 0; i < SP_COUNT(libraries); i++)
-		walk_library(dir, libraries[i], f);
+	if (strchr(dir, '*') == NULL)
+		walk_libraries(dir, SP_COUNT(libraries), f);
 }
 
 void sp_paths_system(const struct sp_found *f)
@@ -131,10 +145,7 @@ void sp_paths_system(const struct sp_found *f)
 	for (size_t i = 0; sp_paths_bundles[i] != NULL; i++)
 		on_file(sp_paths_bundles[i], false, f);
 	for (size_t i = 0; i < SP_COUNT(stores); i++)
-		walk("", stores[i], true, DEPTH_MAX, f);
+		walk("", stores[i], on_store, DEPTH_MAX, f);
 	for (size_t i = 0; i < SP_COUNT(prefixes); i++)
-		for (size_t k = 0; k < SP_COUNT(libraries) - 1; k++)
-			walk_library(prefixes[i], libraries[k], f);
-	walk("", "/usr/lib/python3/dist-packages/certifi/cacert.pem", false,
-	     DEPTH_MAX, f);
+		walk_libraries(prefixes[i], 1, f);
 }

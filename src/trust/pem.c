@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * trust/pem.c - PEM (RFC 7468) in and out. The reader takes the strict form,
- * with lines of any length.
+ * trust/pem.c - PEM (RFC 7468) in and out. The reader takes the strict form:
+ * every line holds whole groups of four.
  */
 #include "trust/bundle.h"
 
@@ -30,78 +30,141 @@ struct sp_str sp_bundle_cert(const struct sp_bundle *b, size_t i)
 
 /* ---- base64 -------------------------------------------------------------- */
 
-static int value_of(uint8_t c)
+/* Value plus one; 0 is not a digit. */
+/* clang-format off */
+static const uint8_t values[256] = {
+	['A'] = 1, ['B'] = 2, ['C'] = 3, ['D'] = 4, ['E'] = 5, ['F'] = 6,
+	['G'] = 7, ['H'] = 8, ['I'] = 9, ['J'] = 10, ['K'] = 11, ['L'] = 12,
+	['M'] = 13, ['N'] = 14, ['O'] = 15, ['P'] = 16, ['Q'] = 17, ['R'] = 18,
+	['S'] = 19, ['T'] = 20, ['U'] = 21, ['V'] = 22, ['W'] = 23, ['X'] = 24,
+	['Y'] = 25, ['Z'] = 26, ['a'] = 27, ['b'] = 28, ['c'] = 29, ['d'] = 30,
+	['e'] = 31, ['f'] = 32, ['g'] = 33, ['h'] = 34, ['i'] = 35, ['j'] = 36,
+	['k'] = 37, ['l'] = 38, ['m'] = 39, ['n'] = 40, ['o'] = 41, ['p'] = 42,
+	['q'] = 43, ['r'] = 44, ['s'] = 45, ['t'] = 46, ['u'] = 47, ['v'] = 48,
+	['w'] = 49, ['x'] = 50, ['y'] = 51, ['z'] = 52, ['0'] = 53, ['1'] = 54,
+	['2'] = 55, ['3'] = 56, ['4'] = 57, ['5'] = 58, ['6'] = 59, ['7'] = 60,
+	['8'] = 61, ['9'] = 62, ['+'] = 63, ['/'] = 64,
+};
+/* clang-format on */
+
+/* Whole groups of four from the start; how many bytes of in were used. */
+static size_t decode_groups(struct sp_str in, uint8_t *out, size_t *n)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	if (c == '+')
-		return 62;
-	return c == '/' ? 63 : -1;
+	size_t i = 0;
+
+	for (; i + 4 <= in.n; i += 4) {
+		const uint8_t *p = in.p + i;
+		unsigned a = values[p[0]], b = values[p[1]];
+		unsigned c = values[p[2]], d = values[p[3]];
+		uint32_t bits;
+
+		if (a == 0 || b == 0 || c == 0 || d == 0)
+			break;
+		bits = (a - 1) << 18 | (b - 1) << 12 | (c - 1) << 6 | (d - 1);
+		out[(*n)++] = (uint8_t)(bits >> 16);
+		out[(*n)++] = (uint8_t)(bits >> 8);
+		out[(*n)++] = (uint8_t)bits;
+	}
+	return i;
 }
 
-/* At most in.n bytes are written to out. False: not clean base64. */
+/* The last group of a text, with its padding. False: not one. */
+static bool decode_last(struct sp_str in, uint8_t *out, size_t *n)
+{
+	unsigned a, b, c;
+
+	if (in.n != 4 || in.p[3] != '=')
+		return false;
+	a = values[in.p[0]];
+	b = values[in.p[1]];
+	c = in.p[2] == '=' ? 1 : values[in.p[2]];
+	if (a == 0 || b == 0 || c == 0)
+		return false;
+	out[(*n)++] = (uint8_t)((a - 1) << 2 | (b - 1) >> 4);
+	if (in.p[2] != '=')
+		out[(*n)++] = (uint8_t)((b - 1) << 4 | (c - 1) >> 2);
+	return true;
+}
+
+/* One line. *ret_last: it ended with padding. */
+static bool decode_line(struct sp_str line, uint8_t *out, size_t *n,
+                        bool *ret_last)
+{
+	(void)sp_str_take(&line, decode_groups(line, out, n)); /* done with */
+	if (line.n == 0)
+		return true;
+	*ret_last = true;
+	return decode_last(line, out, n);
+}
+
+/*
+ * At most in.n bytes are written to out. Lines hold whole groups, as RFC 7468
+ * has it (64 characters), and padding is in the last one only.
+ */
 static bool decode(struct sp_str in, uint8_t *out, size_t *ret_n)
 {
-	uint32_t bits = 0;
-	unsigned have = 0, pad = 0;
-	size_t n = 0;
+	bool last = false;
 
-	for (size_t i = 0; i < in.n; i++) {
-		int v;
+	*ret_n = 0;
+	while (in.n > 0) {
+		const uint8_t *eol = memchr(in.p, '\n', in.n);
+		size_t n = eol == NULL ? in.n : (size_t)(eol - in.p);
+		struct sp_str line = sp_str_take(&in, n);
 
-		if (in.p[i] == '\n' || in.p[i] == '\r' || in.p[i] == ' ')
-			continue;
-		if (in.p[i] == '=') {
-			pad++;
-			continue;
-		}
-		v = value_of(in.p[i]);
-		if (v < 0 || pad > 0)
+		if (eol != NULL)
+			(void)sp_str_take(&in, 1); /* the line feed */
+		while (line.n > 0 && (line.p[line.n - 1] == '\r' ||
+		                      line.p[line.n - 1] == ' '))
+			line.n--;
+		if (line.n > 0 &&
+		    (last || !decode_line(line, out, ret_n, &last)))
 			return false;
-		bits = bits << 6 | (unsigned)v;
-		if (++have < 4)
-			continue;
-		out[n++] = (uint8_t)(bits >> 16);
-		out[n++] = (uint8_t)(bits >> 8);
-		out[n++] = (uint8_t)bits;
-		have = 0;
 	}
-	if (have == 1 || pad != (have == 0 ? 0 : 4 - have))
-		return false;
-	if (have == 3)
-		out[n++] = (uint8_t)(bits >> 10);
-	if (have >= 2)
-		out[n++] = (uint8_t)(have == 3 ? bits >> 2 : bits >> 4);
-	*ret_n = n;
 	return true;
 }
 
 static const char digits[] =
 	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-static void encode_group(struct sp_str s, struct sp_buf *out)
+/* At most LINE characters; returns how many. */
+static size_t encode(struct sp_str s, uint8_t *out)
 {
-	uint32_t bits = (uint32_t)s.p[0] << 16;
+	size_t n = 0;
 
-	if (s.n > 1)
-		bits |= (uint32_t)s.p[1] << 8;
-	if (s.n > 2)
-		bits |= s.p[2];
-	for (unsigned i = 0; i < 4; i++)
-		sp_buf_byte(
-			out,
-			i > s.n ? '='
-				: (uint8_t)digits[bits >> (18 - 6 * i) & 63]);
+	sp_assert(s.n <= LINE / 4 * 3);
+	while (s.n > 0) {
+		struct sp_str g = sp_str_take(&s, s.n < 3 ? s.n : 3);
+		uint32_t bits = (uint32_t)g.p[0] << 16;
+
+		if (g.n > 1)
+			bits |= (uint32_t)g.p[1] << 8;
+		if (g.n > 2)
+			bits |= g.p[2];
+		out[n++] = (uint8_t)digits[bits >> 18];
+		out[n++] = (uint8_t)digits[bits >> 12 & 63];
+		out[n++] = g.n > 1 ? (uint8_t)digits[bits >> 6 & 63] : '=';
+		out[n++] = g.n > 2 ? (uint8_t)digits[bits & 63] : '=';
+	}
+	return n;
+}
+
+/* Lines of LINE characters; breaks: 1 ends each with a line feed. */
+static void encode_lines(struct sp_str s, size_t breaks, struct sp_buf *out)
+{
+	uint8_t line[LINE + 1];
+
+	while (s.n > 0) {
+		size_t k = s.n < LINE / 4 * 3 ? s.n : LINE / 4 * 3;
+
+		k = encode(sp_str_take(&s, k), line);
+		line[k] = '\n';
+		sp_buf_add(out, (struct sp_str){ line, k + breaks });
+	}
 }
 
 void sp_base64(struct sp_str s, struct sp_buf *out)
 {
-	while (s.n > 0)
-		encode_group(sp_str_take(&s, s.n < 3 ? s.n : 3), out);
+	encode_lines(s, 0, out);
 }
 
 /* ---- PEM ----------------------------------------------------------------- */
@@ -210,13 +273,7 @@ void sp_bundle_pem(const struct sp_bundle *b, struct sp_buf *out)
 		struct sp_str der = sp_bundle_cert(b, i);
 
 		sp_buf_text(out, BEGIN_TEXT "CERTIFICATE" DASHES "\n");
-		while (der.n > 0) {
-			size_t n = LINE / 4 * 3;
-
-			sp_base64(sp_str_take(&der, der.n < n ? der.n : n),
-			          out);
-			sp_buf_byte(out, '\n');
-		}
+		encode_lines(der, 1, out);
 		sp_buf_text(out, END_TEXT "CERTIFICATE" DASHES "\n");
 	}
 }
