@@ -296,8 +296,9 @@ static void answer_starter(enum sp_rc rc, const struct sp_err *err)
 	if (rc < 0)
 		sp_put_str(&w, sp_str(err->text));
 	/* Nobody waits when a service manager started us. */
-	(void)!sp_chan_send(SP_ROLE_CHANNEL, rc < 0 ? SP_IPC_FAIL : SP_IPC_DONE,
-	                   (struct sp_str){ buf, w.n }, NULL, 0);
+	SP_IGNORE(sp_chan_send(SP_ROLE_CHANNEL,
+	                       rc < 0 ? SP_IPC_FAIL : SP_IPC_DONE,
+	                       (struct sp_str){ buf, w.n }, NULL, 0));
 	close(SP_ROLE_CHANNEL);
 }
 
@@ -311,10 +312,10 @@ static void stage_end(struct keeper *k)
 	close(k->listen.fd);
 	while (k->n_peers > 0)
 		peer_close(k->peer[k->n_peers - 1]);
-	(void)!sp_loop_turn(k->loop, 0); /* frees them */
+	SP_IGNORE(sp_loop_turn(k->loop, 0)); /* frees them */
 	sp_ca_free(k->spare);
 	if (!k->log_broken)
-		(void)!sp_log_commit(k->log); /* closing says what remains */
+		SP_IGNORE(sp_log_commit(k->log)); /* closing says it again */
 	sp_log_close(k->log, log_now());
 	close(k->life_lock);
 }

@@ -9,6 +9,8 @@
 
 #include "core/fd.h"
 
+#define READ_PIECE 65536u
+
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL)
 
 /* #syscalls memfd_create write fcntl */
@@ -33,26 +35,31 @@ enum sp_rc sp_memfd_make(const char *name, struct sp_str text, int *ret,
 	return SP_OK;
 }
 
-/* From the start, by position: the offset is shared with the sender. */
-static enum sp_rc read_all(int fd, size_t size, struct sp_buf *out)
+/*
+ * To the end, whatever fstat() says: files of /proc have no size. By position:
+ * the offset of a descriptor is shared with its sender.
+ */
+static enum sp_rc read_all(int fd, struct sp_buf *out)
 {
-	uint8_t *p = sp_buf_room(out, size);
-	size_t at = 0;
+	off_t at = 0;
 
-	if (p == NULL)
-		return SP_E_LIMIT;
-	while (at < size) {
-		ssize_t n = TEMP_FAILURE_RETRY(
-			pread(fd, p + at, size - at, (off_t)at));
+	for (;;) {
+		size_t want = sp_buf_free_space(out);
+		uint8_t more;
+		ssize_t n;
 
-		if (n < 0)
-			return SP_E_SYS;
-		if (n == 0)
-			break;
-		at += (size_t)n;
+		if (want == 0) {
+			n = TEMP_FAILURE_RETRY(pread(fd, &more, 1, at));
+			return n < 0 ? SP_E_SYS : n > 0 ? SP_E_LIMIT : SP_OK;
+		}
+		want = want < READ_PIECE ? want : READ_PIECE;
+		n = TEMP_FAILURE_RETRY(
+			pread(fd, sp_buf_room(out, want), want, at));
+		if (n <= 0)
+			return n < 0 ? SP_E_SYS : SP_OK;
+		sp_buf_commit(out, (size_t)n);
+		at += n;
 	}
-	sp_buf_commit(out, at);
-	return SP_OK;
 }
 
 /* #syscalls fcntl fstat pread64 */
@@ -63,7 +70,7 @@ enum sp_rc sp_memfd_read(int fd, struct sp_buf *out)
 
 	if (seals < 0 || (seals & SEALS) != SEALS || fstat(fd, &st) < 0)
 		return SP_E_PROTO;
-	return read_all(fd, (size_t)st.st_size, out);
+	return read_all(fd, out);
 }
 
 /* #syscalls openat fstat pread64 close */
@@ -83,7 +90,7 @@ enum sp_rc sp_file_read(const char *path, bool missing_ok, struct sp_buf *out,
 		sp_err_set(err, "%s: not a regular file", path);
 		return SP_E_PROTO;
 	}
-	rc = read_all(fd, (size_t)st.st_size, out);
+	rc = read_all(fd, out);
 	if (rc == SP_E_LIMIT)
 		sp_err_set(err, "%s: larger than %zu bytes", path, out->max);
 	else if (rc < 0)
