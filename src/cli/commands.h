@@ -12,6 +12,18 @@
 #define SP_EXIT_USAGE 64
 
 int sp_cli_audit(int argc, char **argv);
+/* 0 all allowed, 1 something denied, 2 bad policy, 64 usage. */
+int sp_cli_check(int argc, char **argv);
+int sp_cli_completion(int argc, char **argv);
+int sp_cli_doctor(int argc, char **argv);
+int sp_cli_keeper(int argc, char **argv);
+int sp_cli_kill(int argc, char **argv);
+/* 0 clean, 1 findings, 2 bad policy, 64 usage. */
+int sp_cli_lint(int argc, char **argv);
 int sp_cli_logs(int argc, char **argv);
+int sp_cli_policy(int argc, char **argv);
+int sp_cli_ps(int argc, char **argv);
+/* The status of the program, or 2 when there is none. */
+int sp_cli_run(int argc, char **argv);
 
 #endif
