@@ -49,8 +49,8 @@ static enum sp_rc read_source(const struct sp_cli_source *s, const char **file,
 	return sp_cli_read(*file, text, err);
 }
 
-enum sp_rc sp_cli_source_compile(const struct sp_cli_source *s, struct sp_policy **ret,
-                         struct sp_err *err)
+enum sp_rc sp_cli_source_compile(const struct sp_cli_source *s,
+                                 struct sp_policy **ret, struct sp_err *err)
 {
 	SP_CLEANUP(sp_buf_fini) struct sp_buf text;
 	struct sp_policy_source src = { .allow = s->allow,

@@ -117,8 +117,7 @@ static bool host_matches(const struct inquiry *q, const struct sp_rule *r,
 	struct sp_target t = q->t;
 
 	t.plain = &r->ports;
-	t.any_port = any_port ||
-	             (q->any_port && r->action == SP_VERDICT_ALLOW);
+	t.any_port = any_port || (q->any_port && r->action == SP_VERDICT_ALLOW);
 	if (r->action == SP_VERDICT_DENY)
 		return sp_patset_find(&r->hosts, &t) != NULL ||
 		       sp_patset_find_addr(&r->hosts, &t) != NULL;

@@ -198,6 +198,16 @@ def test_cut_end_needs_an_anchor(log):
     assert "unanchored" in run("audit", "verify", log).stdout
 
 
+def test_example_of_the_document(tmp_path):
+    doc = pathlib.Path(__file__).parents[2] / "doc/PROTOCOL.audit"
+    lines = doc.read_text().splitlines()
+    log = tmp_path / "log"
+    log.write_text("".join(x[2:] + "\n" for x in lines if x[:3] == "  {"))
+    code, c = answer(log)
+    assert code == 0 and lines[-1] == "  leaf hash " + c["head"]
+    assert verify_log.verify(log.read_bytes())[0] is None
+
+
 def test_files_and_folders(state, log, tmp_path):
     for path in (log, log.parent, state):
         assert run("audit", "verify", path).returncode == 0

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef SP_SANDBOX_VIEW_INT_H
+#define SP_SANDBOX_VIEW_INT_H
+
+#include "sandbox/mnt.h"
+#include "sandbox/view.h"
+
+#define TMPFS_FLAGS (MS_NOSUID | MS_NODEV)
+
+/* A path of the new root, links followed but never out of it. < 0: errno. */
+static inline int view_open(const struct sp_view *v, const char *path)
+{
+	return sp_open_at(v->root, path, 0, RESOLVE_IN_ROOT);
+}
+
+/* Makes the directory and mounts a tmpfs on it. */
+SP_MUST enum sp_rc sp_view_tmpfs(const struct sp_view *v, const char *path,
+                                 const char *options, struct sp_err *err);
+/* Covers what `at` stands on with an empty file or directory, read-only. */
+SP_MUST enum sp_rc sp_view_mask_fd(const struct sp_view *v, int at,
+                                   struct sp_err *err);
+/* The same by path; absent ones are left alone. */
+SP_MUST enum sp_rc sp_view_mask(const struct sp_view *v, const char *path,
+                                struct sp_err *err);
+/* Makes what `at` stands on a read-only mount of itself. */
+SP_MUST enum sp_rc sp_view_protect_fd(int at, struct sp_err *err);
+
+/* top.c */
+SP_MUST enum sp_rc sp_view_top(const struct sp_view *v, struct sp_err *err);
+SP_MUST enum sp_rc sp_view_overlay(const struct sp_view *v, const char *name,
+                                   const char *layer, struct sp_err *err);
+/* kernelfs.c: /sys, /dev, /proc */
+SP_MUST enum sp_rc sp_view_kernel(const struct sp_view *v, struct sp_err *err);
+/* project.c: guards and masks below a writable source */
+SP_MUST enum sp_rc sp_view_guard(const struct sp_view *v,
+                                 const struct sp_view_path *s,
+                                 struct sp_err *err);
+
+#endif
