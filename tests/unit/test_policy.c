@@ -129,6 +129,9 @@ static void test_connections_are_preliminary(void **state)
 		{ "github.com", 22, OK("tcp[0] github.com:22") },
 		{ "github.com", 443, NO(HOST_DENIED, "allowed_hosts") },
 		{ "github.com", 0, OK("tcp[0] github.com:22") },
+		{ "api.x.com", 0, OK("allowed_hosts[2] api.x.com:8443") },
+		{ "x.com", 0, NO(HOST_DENIED, "allowed_hosts") },
+		{ "y.x.com", 0, NO(HOST_DENIED, "allowed_hosts") },
 		{ "a.evil.com", 22, NO(HOST_BLOCKED, "denied_hosts[0] *.evil.com") },
 		{ "api.github.com", 23, NO(RULE_DENIED, "rules[1]") },
 		{ "old.github.com", 443, OK("allowed_hosts[1] *.github.com") },
@@ -297,6 +300,37 @@ static void test_options_are_merged(void **state)
 	pair_fini(&p);
 }
 
+/* A denial of one port is not one of the name. */
+static void test_names_for_dns(void **state)
+{
+	static const struct {
+		const char *host;
+		bool allowed;
+	} names[] = {
+		{ "a.com", true },  { "b.com", true },  { "c.com", false },
+		{ "d.com", false }, { "e.com", true },  { "f.com", true },
+		{ "g.com", false }, { "x.com", false },
+	};
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, "allowed_hosts: [\"a.com:8443\", b.com, c.com, d.com,\n"
+	              "  e.com]\n"
+	              "denied_hosts: [\"a.com:443\", c.com]\n"
+	              "tcp: [\"f.com:22\"]\n"
+	              "rules:\n"
+	              "  - { host: d.com, action: deny }\n"
+	              "  - { host: e.com, ports: 443, action: deny }\n"
+	              "  - { host: g.com, action: deny }\n");
+	for (size_t i = 0; i < SP_COUNT(names); i++) {
+		struct sp_host h = as_host(names[i].host);
+
+		assert_int_equal(sp_policy_name_allowed(p.sent, &h),
+		                 names[i].allowed);
+	}
+	pair_fini(&p);
+}
+
 static void test_small_questions(void **state)
 {
 	static const uint16_t want[] = { 80, 443, 8443, 22 };
@@ -350,6 +384,7 @@ int main(void)
 		cmocka_unit_test(test_what_nothing_decides),
 		cmocka_unit_test(test_observe_lets_pass_and_tells),
 		cmocka_unit_test(test_options_are_merged),
+		cmocka_unit_test(test_names_for_dns),
 		cmocka_unit_test(test_small_questions),
 		cmocka_unit_test(test_reasons),
 	};
