@@ -56,7 +56,7 @@ struct sp_request {
  * Connection level: may anything at all go to (host, port)? A deny here ends
  * the matter; an allow is preliminary when rules look at method or path. Port
  * 0 asks about any port: an allow if one port might be allowed. TLS mode:
- * decided here, by host and port.
+ * decided here, by host and port; SPLICE only if all requests are allowed.
  */
 void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
                        uint16_t port, struct sp_decision *ret);

@@ -344,6 +344,26 @@ static bool is_observable(enum sp_reason r)
 	       r == SP_REASON_RULE_DENIED;
 }
 
+/*
+ * What is spliced is never seen, so it must be allowed without being seen. A
+ * host that only some requests may go to is intercepted, whatever the lists
+ * of the tls section say.
+ */
+static bool may_splice(struct inquiry *q)
+{
+	struct sp_decision d = { .verdict = SP_VERDICT_DENY };
+	enum level level = q->level;
+	sp_policy_note *fn = q->note;
+
+	q->level = OPAQUE;
+	q->note = NULL;
+	judge_lists(q, &d);
+	q->level = level;
+	q->note = fn;
+	return d.verdict == SP_VERDICT_ALLOW ||
+	       (q->p->observe && is_observable(d.reason));
+}
+
 static void judge(struct inquiry *q, struct sp_decision *ret)
 {
 	struct sp_decision d = { .verdict = SP_VERDICT_DENY };
@@ -351,6 +371,8 @@ static void judge(struct inquiry *q, struct sp_decision *ret)
 
 	sp_target_init(&q->t, q->rq->host, q->rq->port, true);
 	d.tls = tls_mode(q, tls_rule);
+	if (d.tls == SP_TLS_SPLICE && q->level != OPAQUE && !may_splice(q))
+		d.tls = SP_TLS_INTERCEPT;
 	judge_lists(q, &d);
 	if (d.verdict == SP_VERDICT_ALLOW && d.tls == SP_TLS_DENY &&
 	    q->level != CONNECT && q->rq->scheme == SP_SCHEME_HTTPS)

@@ -39,7 +39,7 @@ static const struct { const char *yaml, *code; unsigned line; } smells[] = {
 	{ "denied_hosts: [10.0.0.0/8, 10.1.0.0/16]", "duplicate", 1 },
 	{ "rules:\n  - { host: \"*.a.com\", action: deny }\n  - { host: x.a.com, methods: GET, action: deny }", "rule-shadowed", 3 },
 	{ "allowed_hosts: [x.a.com]\nrules:\n  - { host: x.a.com, methods: GET, action: allow }", "limit-undone", 3 },
-	{ "internet: true\ntls: { splice: [a.com] }\nrules:\n  - { host: a.com, methods: PUT, action: deny }", "splice-hides-rule", 4 },
+	{ "internet: true\ntls: { splice: [a.com] }\nrules:\n  - { host: a.com, methods: PUT, action: deny }", "splice-ignored", 4 },
 	{ "internet: true\ntls: { splice: [\"*.cloudfront.net\"] }", "shared-suffix", 2 },
 	{ "allowed_hosts: [\"*.github.io\"]", "shared-suffix", 1 },
 	{ "allowed_hosts: [\"*.com\"]", "shared-suffix", 1 },

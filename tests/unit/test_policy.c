@@ -300,6 +300,37 @@ static void test_options_are_merged(void **state)
 	pair_fini(&p);
 }
 
+/* No rule about requests is lost behind a splice. */
+static void test_splice_needs_no_request(void **state)
+{
+	static const struct {
+		const char *host;
+		enum sp_tls_mode mode;
+	} cases[] = {
+		{ "a.com", SP_TLS_SPLICE },    { "b.com", SP_TLS_INTERCEPT },
+		{ "c.com", SP_TLS_INTERCEPT }, { "d.com", SP_TLS_INTERCEPT },
+		{ "e.com", SP_TLS_SPLICE },
+	};
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, "allowed_hosts: [a.com, c.com, e.com]\n"
+	              "tls: { splice: [\"*\"] }\n"
+	              "rules:\n"
+	              "  - { host: b.com, methods: GET, action: allow }\n"
+	              "  - { host: c.com, methods: PUT, action: deny }\n"
+	              "  - { host: d.com, paths: /x, action: allow }\n"
+	              "  - { host: e.com, ports: 8443, methods: PUT,\n"
+	              "      action: deny }\n");
+	for (size_t i = 0; i < SP_COUNT(cases); i++) {
+		struct sp_decision d = ask_connect(&p, cases[i].host, 443);
+
+		assert_int_equal(d.verdict, SP_VERDICT_ALLOW);
+		assert_int_equal(d.tls, cases[i].mode);
+	}
+	pair_fini(&p);
+}
+
 /* A denial of one port is not one of the name. */
 static void test_names_for_dns(void **state)
 {
@@ -384,6 +415,7 @@ int main(void)
 		cmocka_unit_test(test_what_nothing_decides),
 		cmocka_unit_test(test_observe_lets_pass_and_tells),
 		cmocka_unit_test(test_options_are_merged),
+		cmocka_unit_test(test_splice_needs_no_request),
 		cmocka_unit_test(test_names_for_dns),
 		cmocka_unit_test(test_small_questions),
 		cmocka_unit_test(test_reasons),
