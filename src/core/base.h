@@ -17,8 +17,10 @@
 #define SP_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define SP_CLEANUP(fn)  __attribute__((cleanup(fn)))
 #define SP_COUNT(a)     (sizeof(a) / sizeof((a)[0]))
-#define SP_KIB(n)       ((uint64_t)(n) << 10)
-#define SP_MIB(n)       ((uint64_t)(n) << 20)
+/* The struct that member m at p sits in. */
+#define SP_OWNER(p, type, m) ((type *)(void *)((char *)(p)-offsetof(type, m)))
+#define SP_KIB(n)            ((uint64_t)(n) << 10)
+#define SP_MIB(n)            ((uint64_t)(n) << 20)
 
 /*
  * How many rows an X-macro list has. An enumerator for the count would have to

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "tls/ossl.h"
+
+void sp_ossl_init(void)
+{
+	int ok = OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+
+	sp_assert(ok == 1);
+}
+
+enum sp_rc sp_ossl_err(struct sp_err *err, const char *what)
+{
+	const char *why = ERR_reason_error_string(ERR_peek_error());
+
+	sp_err_set(err, "%s: %s", what, why != NULL ? why : "unknown error");
+	ERR_clear_error();
+	return SP_E_SYS;
+}
