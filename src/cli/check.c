@@ -290,7 +290,7 @@ int sp_cli_check(int argc, char **argv)
 		fputs(usage, stderr);
 		return SP_CLI_EXIT_USAGE;
 	}
-	if (sp_cli_policy(&c.source, &c.p, &err) < 0) {
+	if (sp_cli_source_compile(&c.source, &c.p, &err) < 0) {
 		fprintf(stderr, "sallyport check: %s\n", err.text);
 		return SP_CLI_EXIT_POLICY;
 	}

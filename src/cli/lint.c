@@ -67,7 +67,7 @@ static int lint(const struct sp_cli_source *s, bool json)
 	struct sp_err err;
 	size_t n;
 
-	if (sp_cli_policy(s, &p, &err) < 0) {
+	if (sp_cli_source_compile(s, &p, &err) < 0) {
 		fprintf(stderr, "sallyport lint: %s\n", err.text);
 		return SP_CLI_EXIT_POLICY;
 	}

@@ -49,7 +49,7 @@ static enum sp_rc read_source(const struct sp_cli_source *s, const char **file,
 	return sp_cli_read(*file, text, err);
 }
 
-enum sp_rc sp_cli_policy(const struct sp_cli_source *s, struct sp_policy **ret,
+enum sp_rc sp_cli_source_compile(const struct sp_cli_source *s, struct sp_policy **ret,
                          struct sp_err *err)
 {
 	SP_CLEANUP(sp_buf_fini) struct sp_buf text;

@@ -29,7 +29,7 @@ struct sp_cli_source {
 SP_MUST enum sp_rc sp_cli_read(const char *file, struct sp_buf *ret,
                                struct sp_err *err);
 /* Read and compile. */
-SP_MUST enum sp_rc sp_cli_policy(const struct sp_cli_source *s,
+SP_MUST enum sp_rc sp_cli_source_compile(const struct sp_cli_source *s,
                                  struct sp_policy **ret, struct sp_err *err);
 
 /* To standard output: control bytes as '?'; as a JSON string. */
