@@ -2,7 +2,7 @@
 #include "http/body.h"
 
 /* The decoder does not count line feeds, of which there is one in three. */
-#define TRAILERS_MAX (2 * SP_CHUNKED_META_MAX)
+#define TRAILERS_MAX ((size_t)2 * SP_CHUNKED_META_MAX)
 
 void sp_h1_body_init(struct sp_h1_body *b, enum sp_h1_framing framing,
                      uint64_t length)

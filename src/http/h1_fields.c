@@ -145,8 +145,7 @@ static enum sp_rc on_te(struct fields *s)
 	return SP_OK;
 }
 
-/* "h2c" asks for what we would have to translate: the request goes on without.
- */
+/* "h2c" is a request to translate: it goes on without the field. */
 static enum sp_rc on_upgrade(struct fields *s)
 {
 	struct sp_str list = s->f->value, e = { 0 };
@@ -198,25 +197,36 @@ static enum sp_rc on_named(struct fields *s, struct sp_str name)
 	return SP_OK;
 }
 
+/* One element of a Connection field. */
+static enum sp_rc on_option(struct fields *s, struct sp_str e)
+{
+	const struct {
+		const char *name;
+		bool *flag;
+	} options[] = {
+		{ "close", &s->close },
+		{ "keep-alive", &s->keep_alive },
+		{ "upgrade", &s->upgrade },
+	};
+
+	if (!sp_h1_all(e, SP_H1_TCHAR))
+		return s->c->response ? SP_OK : bad(s, "connection-token");
+	for (size_t i = 0; i < SP_COUNT(options); i++) {
+		if (!sp_str_is_nocase(e, options[i].name))
+			continue;
+		*options[i].flag = true;
+		return SP_OK;
+	}
+	return on_named(s, e);
+}
+
 static enum sp_rc on_connection(struct fields *s)
 {
 	struct sp_str list = s->f->value, e = { 0 };
 
 	*s->drop = true;
-	while (sp_h1_next_element(&list, &e)) {
-		if (!sp_h1_all(e, SP_H1_TCHAR)) {
-			if (!s->c->response)
-				return bad(s, "connection-token");
-		} else if (sp_str_is_nocase(e, "close")) {
-			s->close = true;
-		} else if (sp_str_is_nocase(e, "keep-alive")) {
-			s->keep_alive = true;
-		} else if (sp_str_is_nocase(e, "upgrade")) {
-			s->upgrade = true;
-		} else {
-			SP_TRY(on_named(s, e));
-		}
-	}
+	while (sp_h1_next_element(&list, &e))
+		SP_TRY(on_option(s, e));
 	return SP_OK;
 }
 
@@ -268,7 +278,7 @@ static const struct row *find_row(struct sp_str name)
 	if (name.n > 31 || (special_lengths >> name.n & 1) == 0)
 		return NULL;
 	for (size_t i = 0; i < SP_COUNT(rows); i++)
-		if (rows[i].n == name.n && rows[i].name[0] == first &&
+		if (rows[i].n == name.n && (uint8_t)rows[i].name[0] == first &&
 		    sp_str_is_nocase(name, rows[i].name))
 			return &rows[i];
 	return NULL;

@@ -23,6 +23,7 @@
 #include "dns/answer.h"
 #include "ipc/wire.h"
 #include "role/role.h"
+#include "tls/ca.h"
 #include "txn/gate.h"
 
 #define LISTENERS_MAX SP_IPC_FDS_MAX
@@ -273,10 +274,10 @@ static void recorded(void *arg, struct sp_ref who, uint64_t txn, bool ok)
 static void leaf(void *arg, const struct sp_host *host, struct sp_str der)
 {
 	struct proxy *p = arg;
+	uint64_t now_s = sp_loop_wall_us() / 1000000u;
 
-	/* A leaf that does not fit is asked for again, at worst. */
-	(void)!sp_tls_leaf_put(p->gate.tls_server, host, der,
-	                       sp_loop_wall_us() / 1000000u);
+	if (sp_tls_leaf_put(p->gate.tls_server, host, der, now_s) < 0)
+		return;
 }
 
 static void leaf_done(void *arg, struct sp_ref who, bool ok)
@@ -436,14 +437,14 @@ static enum sp_rc run_stages(struct proxy *p, struct sp_err *err)
 {
 	struct sp_loop *loop;
 
-	SP_TRY(sp_stage_early("sallyport-proxy"));
+	SP_TRY(sp_stage_early("sallyport-proxy", 0, true));
 	SP_TRY(sp_stage_hello(SP_R_PROXY));
 	SP_TRY(sp_loop_new(&loop, err));
 	sp_gate_init(&p->gate, loop);
 	p->pause.run = on_pause_over;
 	raise_limits();
 	SP_TRY(stage_config(p, err));
-	SP_TRY(sp_stage_seal());
+	SP_TRY(sp_stage_seal(&sp_seal_proxy, err));
 	return sp_loop_run(loop, err);
 }
 
