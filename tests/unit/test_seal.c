@@ -153,9 +153,8 @@ static void test_what_a_proxy_may_do(void **state)
 	(void)state;
 	build(&p, &sp_seal_proxy);
 	for (size_t i = 0; i < SP_COUNT(proxy_cases); i++) {
-		uint32_t got = call4(&p, proxy_cases[i].nr, proxy_cases[i].a0,
-		                     proxy_cases[i].a1, proxy_cases[i].a2,
-		                     proxy_cases[i].a3);
+		uint32_t got = call(&p, proxy_cases[i].nr, proxy_cases[i].a0,
+		                    proxy_cases[i].a1, proxy_cases[i].a2);
 
 		/* Sanitizers need more; see seal_lists.c. */
 #ifdef __SANITIZE_ADDRESS__
