@@ -18,13 +18,20 @@ static const bool by_name[] = {
 	[SP_ADDR_MULTICAST] = false,   [SP_ADDR_RESERVED] = false,
 };
 
-/* A name from the host's point of view; the port 0 stands for any. */
+/* For entries that open: port 0 stands for any. */
+static void opening(struct sp_target *t, const struct sp_host *host,
+                    uint16_t port)
+{
+	sp_target_init(t, host, port, false);
+	t->any_port = port == 0;
+}
+
 static bool name_exempt(const struct sp_policy *p, const struct sp_host *host,
                         uint16_t port)
 {
 	struct sp_target t;
 
-	sp_target_init(&t, host, port, false);
+	opening(&t, host, port);
 	return host->kind == SP_HOST_NAME &&
 	       sp_patset_find(&p->exempt, &t) != NULL;
 }
@@ -36,7 +43,7 @@ static bool addr_exempt(const struct sp_policy *p, const struct sp_addr *addr,
 	struct sp_target t;
 
 	sp_host_from_addr(addr, &h);
-	sp_target_init(&t, &h, port, false);
+	opening(&t, &h, port);
 	return sp_patset_find_addr(&p->exempt, &t) != NULL;
 }
 
@@ -46,7 +53,7 @@ static bool has_address_rule(const struct sp_policy *p,
 {
 	struct sp_target t;
 
-	sp_target_init(&t, host, port, false);
+	opening(&t, host, port);
 	if (sp_patset_find_addr(&p->exempt, &t) != NULL ||
 	    sp_patset_find_addr(&p->tcp, &t) != NULL)
 		return true;
@@ -81,7 +88,7 @@ static const struct sp_pinned *find_pinned(const struct sp_policy *p,
 	const struct sp_pat *hit;
 	struct sp_target t;
 
-	sp_target_init(&t, host, port, false);
+	opening(&t, host, port);
 	hit = sp_patset_find(&p->resolve, &t);
 	return hit != NULL ? &p->pinned[hit - p->resolve.pat] : NULL;
 }

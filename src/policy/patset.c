@@ -27,7 +27,6 @@ void sp_target_init(struct sp_target *t, const struct sp_host *host,
                     uint16_t port, bool inner)
 {
 	*t = (struct sp_target){ .host = sp_host_str(host), .port = port };
-	t->any_port = port == 0;
 	if (host->kind == SP_HOST_NAME)
 		return;
 	t->addr = &host->addr;

@@ -185,14 +185,14 @@ static bool ends_with(struct sp_str s, const char *end)
 
 static const char *check_glob(struct sp_str s)
 {
-	bool v6 = s.p[0] == '[';
+	bool v6 = s.p[0] == '[' && s.p[s.n - 1] == ']';
 
-	if (v6 != (s.p[s.n - 1] == ']'))
-		return "'[' and ']' around an IPv6 address only";
-	for (size_t i = 1; i + 1 < s.n; i++) {
-		if (s.p[i] == '[' || s.p[i] == ']')
+	for (size_t i = 0; i < s.n; i++) {
+		bool edge = i == 0 || i + 1 == s.n;
+
+		if ((s.p[i] == '[' || s.p[i] == ']') && !(v6 && edge))
 			return "a host; '*' is the only wildcard";
-		if (s.p[i] == '.' && s.p[i - 1] == '.')
+		if (s.p[i] == '.' && i > 0 && s.p[i - 1] == '.')
 			return "a host without empty labels";
 	}
 	if (!v6 && has(s, ':'))

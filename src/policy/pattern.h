@@ -68,10 +68,10 @@ bool sp_glob_match(struct sp_str pattern, struct sp_str text);
 
 struct sp_target {
 	struct sp_str host;
-	const struct sp_addr *addr; /* NULL for names */
-	struct sp_addr inner;       /* family 0, or the IPv4 address inside */
-	uint16_t port;
-	bool any_port;                /* ports do not matter */
+	const struct sp_addr *addr;   /* NULL for names */
+	struct sp_addr inner;         /* family 0, or the IPv4 address inside */
+	uint16_t port;                /* 0: only entries for all ports match */
+	bool any_port;                /* or: every port matches */
 	const struct sp_ports *plain; /* of entries without port; NULL: all */
 };
 

@@ -19,7 +19,6 @@ struct inquiry {
 	const struct sp_request *rq;
 	struct sp_target t;
 	enum level level;
-	bool any_port; /* allowing entries match whatever their port is */
 	const struct sp_handlers *handlers; /* NULL: none */
 	sp_policy_note *note;               /* NULL: nobody asks */
 	void *note_ctx;
@@ -111,16 +110,18 @@ static enum sp_rc canon_path(struct inquiry *q)
 	return q->path_rc;
 }
 
+/* Port 0: allowing rules match with any port, denying ones with all. */
 static bool host_matches(const struct inquiry *q, const struct sp_rule *r,
                          bool any_port)
 {
 	struct sp_target t = q->t;
 
 	t.plain = &r->ports;
-	t.any_port = any_port || (q->any_port && r->action == SP_VERDICT_ALLOW);
+	t.any_port = any_port;
 	if (r->action == SP_VERDICT_DENY)
 		return sp_patset_find(&r->hosts, &t) != NULL ||
 		       sp_patset_find_addr(&r->hosts, &t) != NULL;
+	t.any_port = t.any_port || q->rq->port == 0;
 	t.inner.family = 0;
 	return sp_patset_find(&r->hosts, &t) != NULL;
 }
@@ -228,7 +229,7 @@ static const struct sp_pat *find_allowed(const struct inquiry *q, bool any_port)
 
 	t.plain = &q->p->ports;
 	t.inner.family = 0;
-	t.any_port = any_port || q->any_port;
+	t.any_port = any_port || q->rq->port == 0;
 	return sp_patset_find(&q->p->allowed, &t);
 }
 
@@ -237,7 +238,7 @@ static const struct sp_pat *find_tcp(const struct inquiry *q)
 	struct sp_target t = q->t;
 
 	t.inner.family = 0;
-	t.any_port = q->any_port;
+	t.any_port = q->rq->port == 0;
 	return sp_patset_find(&q->p->tcp, &t);
 }
 
@@ -343,6 +344,26 @@ static bool is_observable(enum sp_reason r)
 	       r == SP_REASON_RULE_DENIED;
 }
 
+/*
+ * What is spliced is never seen, so it must be allowed without being seen. A
+ * host that only some requests may go to is intercepted, whatever the lists
+ * of the tls section say.
+ */
+static bool may_splice(struct inquiry *q)
+{
+	struct sp_decision d = { .verdict = SP_VERDICT_DENY };
+	enum level level = q->level;
+	sp_policy_note *fn = q->note;
+
+	q->level = OPAQUE;
+	q->note = NULL;
+	judge_lists(q, &d);
+	q->level = level;
+	q->note = fn;
+	return d.verdict == SP_VERDICT_ALLOW ||
+	       (q->p->observe && is_observable(d.reason));
+}
+
 static void judge(struct inquiry *q, struct sp_decision *ret)
 {
 	struct sp_decision d = { .verdict = SP_VERDICT_DENY };
@@ -350,6 +371,8 @@ static void judge(struct inquiry *q, struct sp_decision *ret)
 
 	sp_target_init(&q->t, q->rq->host, q->rq->port, true);
 	d.tls = tls_mode(q, tls_rule);
+	if (d.tls == SP_TLS_SPLICE && q->level != OPAQUE && !may_splice(q))
+		d.tls = SP_TLS_INTERCEPT;
 	judge_lists(q, &d);
 	if (d.verdict == SP_VERDICT_ALLOW && d.tls == SP_TLS_DENY &&
 	    q->level != CONNECT && q->rq->scheme == SP_SCHEME_HTTPS)
@@ -385,7 +408,6 @@ static void init(struct inquiry *q, const struct sp_policy *p,
 	q->p = p;
 	q->rq = rq;
 	q->level = level;
-	q->any_port = false;
 	q->handlers = NULL;
 	q->note = NULL;
 	q->choice = (struct sp_choice){ .outcome = SP_OUTCOME_DENY,
@@ -440,9 +462,8 @@ void sp_policy_choose(const struct sp_policy *p, const struct sp_request *rq,
 	*ret_choice = q.choice;
 }
 
-static void judge_connection(const struct sp_policy *p,
-                             const struct sp_host *host, uint16_t port,
-                             bool any_port, struct sp_decision *ret)
+void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
+                       uint16_t port, struct sp_decision *ret)
 {
 	struct sp_request rq = { .host = host,
 		                 .port = port,
@@ -453,7 +474,6 @@ static void judge_connection(const struct sp_policy *p,
 	if (!is_judgeable(&rq, ret))
 		return;
 	init(&q, p, &rq, CONNECT);
-	q.any_port = any_port;
 	judge(&q, &raw);
 	rq.scheme = SP_SCHEME_HTTPS;
 	judge(&q, ret);
@@ -462,18 +482,11 @@ static void judge_connection(const struct sp_policy *p,
 		*ret = raw;
 }
 
-void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
-                       uint16_t port, struct sp_decision *ret)
-{
-	judge_connection(p, host, port, false, ret);
-}
-
-/* Port 443 stands for "some port": only denials of that very port count. */
 bool sp_policy_name_allowed(const struct sp_policy *p,
                             const struct sp_host *host)
 {
 	struct sp_decision d;
 
-	judge_connection(p, host, 443, true, &d);
+	sp_policy_connect(p, host, 0, &d);
 	return d.verdict == SP_VERDICT_ALLOW;
 }

@@ -190,7 +190,8 @@ static enum sp_rc outcome(struct sp_tls *t, int result)
 	return die(t);
 }
 
-/* We offer and select one protocol: an answer with another is a lie. */
+/* We offer and select one protocol: an answer with another is a lie, which
+ * not every OpenSSL 3.0 notices. */
 static enum sp_rc established(struct sp_tls *t)
 {
 	struct sp_tls_info info;

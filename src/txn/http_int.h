@@ -33,6 +33,7 @@ struct sp_http {
 	bool req_done, req_moved; /* moved: body bytes have left */
 	bool hold;                /* waits for 100 Continue */
 	bool resp_started, resp_done;
+	bool up_full, client_full; /* bytes wait for room there */
 	bool up_keep, client_keep;
 	bool retried;
 	bool is_head;

@@ -52,7 +52,7 @@ def test_sandbox_and_policy_are_recorded(gate, policy):
     types = [x["type"] for x in r.records]
     assert "sandbox.start" in types and "sandbox.stop" in types, r
     start = r.records[types.index("sandbox.start")]
-    assert start["name"] == "told", r
+    assert start["sbname"] == "told", r
     hashes = json.dumps(r.records)
     assert any(len(w) == 64 for w in hashes.replace('"', " ").split()), r
 

@@ -434,7 +434,8 @@ def test_hot_reload(gate, policy, base):
         wait_for(lambda: gate.cli("ps", "--json").stdout.find("reload") >= 0,
                  what="sandbox in ps")
         time.sleep(0.5)
-        r = gate.cli("policy", "reload", "--allow", "odd.test")
+        wider = gate.write_policy(policy(), gate.project())
+        r = gate.cli("policy", "reload", "-p", wider)
         assert r.code == 0, r
         (project / "go").touch()
         out, err = p.communicate(timeout=20)
@@ -451,6 +452,48 @@ def test_observe_mode(gate, policy, origin):
     opened = r.tx(host="denied.test")
     assert opened and opened[0]["verdict"] == "allow", r
     assert opened[0]["reason"] == "host_denied", r
+    assert opened[0]["observed"] is True, r
+
+
+def test_reread_when_the_file_changes(gate, policy):
+    """A wrong text is refused and the old policy stays; a right one counts."""
+    project = gate.project()
+    p = gate.start(["sh", "-c", "echo up; while [ ! -e go ]; do sleep 0.1; "
+                    "done; curl -sS https://odd.test/echo"],
+                   policy=policy(hosts=["site.test"]), project=project)
+    path = gate.dir / f"policy-{project.name}.yaml"
+    try:
+        assert p.stdout.readline() == b"up\n"
+        path.write_text("allowed_host: [odd.test]\n")
+        time.sleep(1)
+        path.write_text(yaml.safe_dump(policy()))
+        time.sleep(1)
+        (project / "go").touch()
+        out, err = p.communicate(timeout=20)
+    finally:
+        p.kill()
+    assert b"tls-origin" in out, (out, err)
+    assert b"allowed_hosts" in err  # what was meant
+
+
+def test_raw_tcp_by_rule(gate, policy, plain):
+    """Any protocol where the policy says so, and only there."""
+    script = """
+import socket, sys
+s = socket.create_connection(("raw.test", int(sys.argv[1])), 5)
+s.sendall(b"GET /hello HTTP/1.0\\r\\n\\r\\n")
+s.settimeout(5)
+print(s.recv(1000))
+"""
+    p = policy(tcp=["raw.test:7000"],
+               resolve={"raw.test:7000": f"127.0.0.1:{plain.port}",
+                        "raw.test:7001": f"127.0.0.1:{plain.port}"})
+    p["allowed_hosts"] = []
+    r = gate.python(script, 7000, policy=p)
+    assert "plain-origin" in r.stdout, r
+    assert r.tx(host="raw.test", verdict="allow", proto="tcp"), r
+    r = gate.python(script, 7001, policy=p)
+    assert "plain-origin" not in r.stdout, r
 
 
 def test_rules_by_method_and_path(gate, policy, origin):

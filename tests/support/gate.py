@@ -136,7 +136,9 @@ class Gate:
             "HOME": str(self.home), "LANG": "C.UTF-8", "TERM": "dumb",
             "USER": "tester", "LOGNAME": "tester",
             "SALLYPORT_SOCKET": str(self.socket),
-            "SALLYPORT_STATE": str(self.state), **(env or {})}
+            "SALLYPORT_STATE": str(self.state),
+            # A keeper that went away between two runs would hide leaks.
+            "SALLYPORT_IDLE_MS": "600000", **(env or {})}
         self.count = 0
         self.seen = 0  # bytes of the log that were already returned
 

@@ -36,7 +36,7 @@ static const struct { const char *in, *out; enum sp_host_kind kind; } good[] = {
 static const char *const bad[] = {
 	"", ".", "..", ".a", "a..b", "a b", "a\tb", "a/b", "a\\b", "a:b", "a@b",
 	"a%", "a%2", "a%zz", "a%00b", "a%20b", "a%2fb", "a<b", "a[b", "a]b",
-	"a^b", "a|b", "a\x7f" "b", "256.0.0.1", "1.2.3.4.5", "foo.09", "foo.1.2.3.4",
+	"a^b", "a|b", ("a\x7f" "b"), "256.0.0.1", "1.2.3.4.5", "foo.09", "foo.1.2.3.4",
 	"4294967296", "0x100000000", "1.2.3.256", "1.256.3.4", "09.1", "1..2",
 	"[", "[]", "[::1", "::1", "[::1%25lo]", "[1.2.3.4]", "[::1]x", "[example.com]",
 	"xn--", "a.xn--pokxncvks", "\u00ad", "\xff", "\xc3", "\uffff",
