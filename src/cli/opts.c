@@ -129,7 +129,7 @@ static enum sp_rc set_value(const struct sp_opt *o, void *out,
 		*(const char **)member(out, o) = value;
 		return SP_OK;
 	case SP_OPT_LIST:
-		sp_texts_add(member(out, o), value);
+		sp_words_add(member(out, o), value);
 		return SP_OK;
 	case SP_OPT_COUNT:
 	case SP_OPT_BYTES:

@@ -17,7 +17,7 @@
 enum sp_opt_kind {
 	SP_OPT_FLAG,  /* bool */
 	SP_OPT_TEXT,  /* const char * */
-	SP_OPT_LIST,  /* struct sp_texts */
+	SP_OPT_LIST,  /* struct sp_words */
 	SP_OPT_COUNT, /* uint64_t */
 	SP_OPT_BYTES, /* uint64_t; K, M, G */
 	SP_OPT_TIME,  /* uint64_t seconds; s, m, h */

@@ -35,7 +35,7 @@
 
 struct args {
 	const char *policy, *cwd, *name, *project, *capture, *tier, *disable;
-	struct sp_texts allow, deny, rw, ro, env;
+	struct sp_words allow, deny, rw, ro, env;
 	uint64_t memory, cpu_s, pids, files, fsize;
 	bool nested, quiet, help;
 };
@@ -172,7 +172,7 @@ static enum sp_rc check_visible(const char *path, const char *home,
 	return SP_OK;
 }
 
-static enum sp_rc add_paths(const struct sp_texts *from, struct sp_texts *to,
+static enum sp_rc add_paths(const struct sp_words *from, struct sp_words *to,
                             const char *home, bool write, struct sp_err *err)
 {
 	for (size_t i = 0; i < from->n; i++) {
@@ -182,7 +182,7 @@ static enum sp_rc add_paths(const struct sp_texts *from, struct sp_texts *to,
 		SP_TRY(check_visible(path, home, err));
 		if (write)
 			SP_TRY(check_writable(path, home, err));
-		sp_texts_add(to, path);
+		sp_words_add(to, path);
 	}
 	return SP_OK;
 }
@@ -425,7 +425,7 @@ static enum sp_rc policy_source(const struct sp_plan *p, int *ret,
 	return rc;
 }
 
-static void join_command(const struct sp_texts *argv, char *ret, size_t cap)
+static void join_command(const struct sp_words *argv, char *ret, size_t cap)
 {
 	size_t n = 0;
 
@@ -527,7 +527,7 @@ int sp_cli_run(int argc, char **argv)
 		return EXIT_REFUSED;
 	}
 	for (int i = rest; i < argc; i++)
-		sp_texts_add(&p.argv, argv[i]);
+		sp_words_add(&p.argv, argv[i]);
 	/* Returns only when it failed; then the process ends with its memory.
 	 */
 	(void)!start(&a, &p, outer_env(), &env, &err);

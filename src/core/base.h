@@ -17,8 +17,10 @@
 #define SP_PRINTF(f, a) __attribute__((format(printf, f, a)))
 #define SP_CLEANUP(fn)  __attribute__((cleanup(fn)))
 #define SP_COUNT(a)     (sizeof(a) / sizeof((a)[0]))
-#define SP_KIB(n)       ((uint64_t)(n) << 10)
-#define SP_MIB(n)       ((uint64_t)(n) << 20)
+/* The struct that member m at p sits in. */
+#define SP_OWNER(p, type, m) ((type *)(void *)((char *)(p)-offsetof(type, m)))
+#define SP_KIB(n)            ((uint64_t)(n) << 10)
+#define SP_MIB(n)            ((uint64_t)(n) << 20)
 
 /*
  * How many rows an X-macro list has. An enumerator for the count would have to
@@ -55,6 +57,16 @@ const char *sp_rc_text(enum sp_rc rc);
 		enum sp_rc sp_try_rc = (expr);                                 \
 		if (sp_try_rc < 0)                                             \
 			return sp_try_rc;                                      \
+	} while (0)
+
+/*
+ * A result that does not matter here; a comment at the place says why. GCC
+ * does not take a cast to void for an answer.
+ */
+#define SP_IGNORE(expr)                                                        \
+	do {                                                                   \
+		if (expr) {                                                    \
+		}                                                              \
 	} while (0)
 
 /*

@@ -8,7 +8,9 @@
  * Invariants  An address is never given to a second name while the sandbox
  *             lives; .0 and .1 of the ranges are not used.
  * Limits      SP_POOL_MAX names; new names pass a token bucket of
- *             SP_POOL_RATE per second, burst SP_POOL_BURST.
+ *             SP_POOL_RATE per second, burst SP_POOL_BURST. Names that lead
+ *             nowhere leave SP_POOL_KEEP places and SP_POOL_KEEP_BURST tokens
+ *             to those that may be reached: inventing names is free.
  */
 #ifndef SP_DNS_POOL_H
 #define SP_DNS_POOL_H
@@ -19,6 +21,9 @@
 #define SP_POOL_RATE  50u
 #define SP_POOL_BURST 500u
 
+#define SP_POOL_KEEP       (SP_POOL_MAX / 4)
+#define SP_POOL_KEEP_BURST 100u
+
 struct sp_pool;
 
 struct sp_pool *sp_pool_new(void);
@@ -27,6 +32,11 @@ void sp_pool_free(struct sp_pool *p);
 SP_MUST enum sp_rc sp_pool_get(struct sp_pool *p, const struct sp_host *name,
                                uint64_t now_ms, struct sp_addr *ret4,
                                struct sp_addr *ret6);
+/* The same for a name that policy denies. */
+SP_MUST enum sp_rc sp_pool_get_denied(struct sp_pool *p,
+                                      const struct sp_host *name,
+                                      uint64_t now_ms, struct sp_addr *ret4,
+                                      struct sp_addr *ret6);
 /* NULL when the address was never given out. */
 const struct sp_host *sp_pool_name(const struct sp_pool *p,
                                    const struct sp_addr *a);

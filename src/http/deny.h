@@ -27,6 +27,10 @@ struct sp_denial {
 	uint8_t client_minor;
 };
 
+/* How much of each text is repeated in the answer. */
+#define SP_DENIAL_TEXT_MAX 512u
+
+/* Writes nothing for a reason without a status: nobody is there to read. */
 void sp_denial_write(const struct sp_denial *d, struct sp_buf *out);
 
 #endif

@@ -24,6 +24,8 @@
 #define SP_H1_FIELD_MAX  32768u
 #define SP_H1_TARGET_MAX 16384u
 #define SP_H1_METHOD_MAX 32u
+/* Field names that the Connection fields of a head may list. */
+#define SP_H1_NAMED_MAX 16u
 
 struct sp_h1_error {
 	enum sp_reason reason; /* BAD_REQUEST, URI_TOO_LONG, VERSION, ... */
@@ -87,7 +89,22 @@ struct sp_h1_head {
 SP_MUST enum sp_rc sp_h1_find(struct sp_str in, size_t *scan, size_t *ret_skip,
                               size_t *ret_n, struct sp_h1_error *why);
 
+/* The same for responses: no empty line is skipped, and the reason of every
+ * error is UPSTREAM_PROTOCOL. */
+SP_MUST enum sp_rc sp_h1_find_response(struct sp_str in, size_t *scan,
+                                       size_t *ret_n, struct sp_h1_error *why);
+
+/*
+ * The parsers take a head as found, with its final CRLF CRLF. After a failure
+ * *ret holds what was read before it (method, target): for the record and the
+ * denial, never for a decision.
+ */
 SP_MUST enum sp_rc sp_h1_parse_request(struct sp_str head,
+                                       struct sp_h1_head *ret,
+                                       struct sp_h1_error *why);
+/* "CONNECT host:port" where a proxy is spoken to; h->authority is host:port.
+ * parse_request refuses CONNECT, this refuses everything else, and a body. */
+SP_MUST enum sp_rc sp_h1_parse_connect(struct sp_str head,
                                        struct sp_h1_head *ret,
                                        struct sp_h1_error *why);
 /* method is that of the request answered: HEAD and CONNECT have no body. */
@@ -121,6 +138,11 @@ struct sp_h1_reply {
 };
 void sp_h1_write_response(const struct sp_h1_head *h,
                           const struct sp_h1_reply *how, struct sp_buf *out);
+/* A 1xx response as it came, but for hop-by-hop and framing fields. Not for
+ * HTTP/1.0 clients, which do not know them (RFC 9110, 15.2). */
+void sp_h1_write_interim(const struct sp_h1_head *h, struct sp_buf *out);
+/* A "100 Continue" of our own. */
+void sp_h1_write_continue(struct sp_buf *out);
 
 /*
  * A trailer block as it stood behind the last chunk (lines up to and with

@@ -37,7 +37,9 @@
 	/* operator's questions */                                             \
 	X(PS, "ps")                                                            \
 	X(PS_ROW, "ps-row")                                                    \
-	X(DONE, "done")
+	X(DONE, "done")                                                        \
+	/* who starts a keeper, and that keeper */                             \
+	X(START, "start")
 
 enum sp_ipc_type {
 #define X(id, name) SP_IPC_##id,
@@ -45,14 +47,17 @@ enum sp_ipc_type {
 #undef X
 };
 
-#define SP_IPC_TYPES SP_LIST_COUNT(SP_IPC_LIST)
+#define SP_IPC_TYPES   SP_LIST_COUNT(SP_IPC_LIST)
+#define SP_IPC_VERSION 1u
 
 enum sp_role_bit {
 	SP_R_KEEPER = 1 << 0,
 	SP_R_PROXY = 1 << 1,
 	SP_R_INIT = 1 << 2,
 	SP_R_LAUNCHER = 1 << 3,
-	SP_R_CLIENT = 1 << 4, /* ps, kill, policy */
+	SP_R_CLIENT = 1 << 4,  /* ps, kill, policy */
+	SP_R_STARTER = 1 << 5, /* whoever starts a keeper */
+	SP_R_GUEST = 1 << 6,   /* connected, has not said HELLO */
 };
 
 struct sp_peer {
@@ -66,6 +71,7 @@ struct sp_op {
 	unsigned from; /* sp_role_bits allowed to send it */
 	uint32_t max;  /* longest body accepted */
 	uint8_t fds;   /* descriptors that must come with it */
+	uint8_t more;  /* and how many more may */
 	bool once;     /* a second one is a violation */
 	enum sp_rc (*run)(struct sp_peer *p, struct sp_packet *m);
 };

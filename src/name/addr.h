@@ -42,6 +42,8 @@ enum sp_addr_class {
  * the IPv4 address inside. */
 enum sp_addr_class sp_addr_class(const struct sp_addr *a);
 const char *sp_addr_class_name(enum sp_addr_class c);
+/* The IPv4 address inside, if this is one of those forms. */
+bool sp_addr_inner(const struct sp_addr *a, struct sp_addr *ret);
 
 /* ::ffff:a.b.c.d becomes a.b.c.d; all else is left alone. */
 void sp_addr_unmap(struct sp_addr *a);

@@ -3,9 +3,11 @@
  * name/url.h - the one URL parser (WHATWG URL for special schemes).
  *
  * Role        `sallyport check URL`, absolute-form targets, tests. Two common
- *             readings of one text are a refusal (SP_E_DENIED), not a guess:
- *             backslash in the authority, userinfo that looks like a host,
- *             tabs and line ends inside, missing or extra slashes, two ports.
+ *             readings of one text that lead to different hosts are a refusal
+ *             (SP_E_DENIED), not a guess: backslash behind the authority, '@'
+ *             behind what ended it, two '@', blanks around or in front of the
+ *             path, line ends anywhere, extra slashes. What others merely
+ *             refuse is read and marked irregular.
  */
 #ifndef SP_NAME_URL_H
 #define SP_NAME_URL_H
@@ -29,6 +31,12 @@ struct sp_url {
 	struct sp_str path;  /* raw, into the input; "/" when empty */
 	struct sp_str query; /* raw, without '?' */
 	bool has_userinfo;
+	/*
+	 * Read as WHATWG says, but other parsers refuse it or find no host at
+	 * all: slashes missing or turned, a host-like userinfo, blanks in the
+	 * path. No request may carry such a target.
+	 */
+	bool irregular;
 };
 
 /* SP_E_PROTO not a URL; SP_E_DENIED ambiguous. */

@@ -54,13 +54,41 @@ struct sp_request {
 
 /*
  * Connection level: may anything at all go to (host, port)? A deny here ends
- * the matter; an allow is preliminary when rules look at method or path.
+ * the matter; an allow is preliminary when rules look at method or path. Port
+ * 0 asks about any port: an allow if one port might be allowed. TLS mode:
+ * decided here, by host and port; SPLICE only if all requests are allowed.
  */
 void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
                        uint16_t port, struct sp_decision *ret);
-/* Request level, complete. */
+/*
+ * Request level, complete. Without a method (a spliced or raw connection)
+ * nothing about the request will ever be known: rules with methods or paths
+ * then do not allow, and do deny.
+ */
 void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
                        struct sp_decision *ret);
+/*
+ * The same, and what each step found: lists, then every rule of this host, in
+ * order. For `sallyport check`; text is only for people. Nothing else decides.
+ */
+typedef void sp_policy_note(void *ctx, const char *step, const char *text);
+void sp_policy_explain(const struct sp_policy *p, const struct sp_request *rq,
+                       bool connect, sp_policy_note *note, void *ctx,
+                       struct sp_decision *ret);
+/*
+ * The line of the policy that would allow what was denied, or "" if a line
+ * was written to deny it.
+ */
+#define SP_POLICY_FIX_MAX 400u
+void sp_policy_fix(const struct sp_policy *p, const struct sp_request *rq,
+                   const struct sp_decision *d, char ret[SP_POLICY_FIX_MAX]);
+/*
+ * Before resolution: may this name be looked up? Names that lead home
+ * (sp_host_is_internal) need an exception; ADDRESS_DENIED, "internal-name".
+ * sp_policy_address() asks this too. Port 0: any.
+ */
+void sp_policy_name(const struct sp_policy *p, const struct sp_host *host,
+                    uint16_t port, struct sp_decision *ret);
 /*
  * The address guard, after resolution (or for a literal): every address that
  * is to be dialed must pass. ret->reason is ADDRESS_DENIED with the class in
@@ -69,6 +97,10 @@ void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
 void sp_policy_address(const struct sp_policy *p, const struct sp_host *host,
                        uint16_t port, const struct sp_addr *addr,
                        struct sp_decision *ret);
+
+/* Might anything be allowed to this name, on whatever port? (DNS) */
+bool sp_policy_name_allowed(const struct sp_policy *p,
+                            const struct sp_host *host);
 
 /* resolve: overrides. True: dial *ret_addr / *ret_port instead of resolving
  * (such an address is its own exception from the guard). */
@@ -104,6 +136,18 @@ struct sp_policy_source {
 SP_MUST enum sp_rc sp_policy_compile(const struct sp_policy_source *src,
                                      struct sp_policy **ret,
                                      struct sp_err *err);
+
+/*
+ * What is probably not meant. Of a compiled policy, since a decoded one has
+ * no lines. Returns how many there are; at most cap are written.
+ */
+struct sp_lint {
+	const char *code; /* stable, lower case with dashes */
+	uint32_t line;    /* 0: the command line, or the whole file */
+	char text[300];
+};
+size_t sp_policy_lint(const struct sp_policy *p, struct sp_lint *ret,
+                      size_t cap);
 
 /*
  * The form that travels to the proxy in a sealed memfd: everything is already

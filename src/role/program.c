@@ -37,20 +37,20 @@ static enum sp_rc confine(const struct sp_plan *p, struct sp_err *err)
 	};
 	const struct sp_filter_opts filter = { .nested_userns =
 		                                       p->nested != 0 };
-	struct sp_texts write = { 0 };
+	struct sp_words write = { 0 };
 	char run[64];
 
 	snprintf(run, sizeof(run), "/run/user/%u", (unsigned)p->uid);
-	sp_texts_add(&write, p->project);
-	sp_texts_add(&write, p->home);
+	sp_words_add(&write, p->project);
+	sp_words_add(&write, p->home);
 	for (size_t i = 0; i < p->rw.n; i++)
-		sp_texts_add(&write, p->rw.v[i]);
-	sp_texts_add(&write, "/tmp");
-	sp_texts_add(&write, "/var/tmp");
-	sp_texts_add(&write, run);
-	sp_texts_add(&write, "/run/lock");
-	sp_texts_add(&write, "/dev");
-	sp_texts_add(&write, "/proc");
+		sp_words_add(&write, p->rw.v[i]);
+	sp_words_add(&write, "/tmp");
+	sp_words_add(&write, "/var/tmp");
+	sp_words_add(&write, run);
+	sp_words_add(&write, "/run/lock");
+	sp_words_add(&write, "/dev");
+	sp_words_add(&write, "/proc");
 	SP_TRY(sp_limits_apply(&limits, err));
 	if ((p->disable & SP_DISABLE_LANDLOCK) == 0)
 		SP_TRY(sp_landlock_apply(write.v, write.n, err));
@@ -72,28 +72,28 @@ static char *const *unconst(const char **v)
 }
 
 /* A script without an interpreter line is the shell's, as execvp() has it. */
-static void run_script(const char *path, struct sp_texts *argv,
+static void run_script(const char *path, struct sp_words *argv,
                        char *const *env)
 {
-	struct sp_texts sh = { 0 };
+	struct sp_words sh = { 0 };
 
-	sp_texts_add(&sh, "/bin/sh");
-	sp_texts_add(&sh, path);
+	sp_words_add(&sh, "/bin/sh");
+	sp_words_add(&sh, path);
 	for (size_t i = 1; i < argv->n; i++)
-		sp_texts_add(&sh, argv->v[i]);
+		sp_words_add(&sh, argv->v[i]);
 	execve("/bin/sh", unconst(sh.v), env);
 	sp_free(sh.v);
 }
 
 /* Returns with errno. */
-static void try_exec(const char *path, struct sp_texts *argv, char *const *env)
+static void try_exec(const char *path, struct sp_words *argv, char *const *env)
 {
 	execve(path, unconst(argv->v), env);
 	if (errno == ENOEXEC)
 		run_script(path, argv, env);
 }
 
-static const char *path_of(const struct sp_texts *env)
+static const char *path_of(const struct sp_words *env)
 {
 	for (size_t i = 0; i < env->n; i++)
 		if (strncmp(env->v[i], "PATH=", 5) == 0)
@@ -102,7 +102,7 @@ static const char *path_of(const struct sp_texts *env)
 }
 
 /* As execvp(), with the program's PATH. Returns with errno. */
-static void search(struct sp_texts *argv, struct sp_texts *env)
+static void search(struct sp_words *argv, struct sp_words *env)
 {
 	const char *name = argv->v[0], *dir = path_of(env);
 	bool refused = false;
@@ -141,14 +141,14 @@ static void default_signals(void)
 _Noreturn void sp_program_run(const struct sp_plan *plan, const char *id,
                               int report)
 {
-	struct sp_texts argv = plan->argv, env = { 0 };
+	struct sp_words argv = plan->argv, env = { 0 };
 	char sandbox[128];
 	struct sp_err err;
 
 	for (size_t i = 0; i < plan->env.n; i++)
-		sp_texts_add(&env, plan->env.v[i]);
+		sp_words_add(&env, plan->env.v[i]);
 	snprintf(sandbox, sizeof(sandbox), "SALLYPORT_SANDBOX=%s", id);
-	sp_texts_add(&env, sandbox);
+	sp_words_add(&env, sandbox);
 	if (confine(plan, &err) < 0)
 		report_and_exit(report, SP_EXIT_SETUP, err.text);
 	umask((mode_t)plan->umask & 0777);

@@ -6,7 +6,7 @@
 
 #define MAGIC UINT32_C(0x53505031) /* SPP1 */
 
-void sp_texts_add(struct sp_texts *t, const char *text)
+void sp_words_add(struct sp_words *t, const char *text)
 {
 	if (t->n > SP_PLAN_LIST_MAX)
 		return;
@@ -15,10 +15,10 @@ void sp_texts_add(struct sp_texts *t, const char *text)
 	t->v[t->n] = NULL;
 }
 
-static void texts_fini(struct sp_texts *t)
+static void texts_fini(struct sp_words *t)
 {
 	sp_free(t->v);
-	*t = (struct sp_texts){ 0 };
+	*t = (struct sp_words){ 0 };
 }
 
 void sp_plan_fini(struct sp_plan *p)
@@ -48,7 +48,7 @@ static void put_text(struct sp_buf *b, const char *text)
 	                               n });
 }
 
-static void put_list(struct sp_buf *b, const struct sp_texts *t)
+static void put_list(struct sp_buf *b, const struct sp_words *t)
 {
 	if (t->n > SP_PLAN_LIST_MAX) {
 		b->bad = true;
@@ -89,7 +89,7 @@ static enum sp_rc get_text(struct sp_str *in, const char **ret)
 	return SP_OK;
 }
 
-static enum sp_rc get_list(struct sp_str *in, struct sp_texts *ret)
+static enum sp_rc get_list(struct sp_str *in, struct sp_words *ret)
 {
 	uint32_t n;
 
@@ -100,7 +100,7 @@ static enum sp_rc get_list(struct sp_str *in, struct sp_texts *ret)
 		const char *text;
 
 		SP_TRY(get_text(in, &text));
-		sp_texts_add(ret, text);
+		sp_words_add(ret, text);
 	}
 	return SP_OK;
 }

@@ -61,7 +61,7 @@ enum sp_disable {
 	SP_DISABLE_NFT = 1 << 3,
 };
 
-struct sp_texts {
+struct sp_words {
 	const char **v; /* n texts and a NULL */
 	size_t n;
 };
@@ -73,7 +73,7 @@ struct sp_plan {
 #define X(name) const char *name;
 	SP_PLAN_TEXTS(X)
 #undef X
-#define X(name) struct sp_texts name;
+#define X(name) struct sp_words name;
 	SP_PLAN_LISTS(X)
 #undef X
 };
@@ -81,7 +81,7 @@ struct sp_plan {
 void sp_plan_fini(struct sp_plan *p);
 /* Adds to a list of a plan that is being made. Ignores what is too much:
  * sp_plan_encode() finds out. */
-void sp_texts_add(struct sp_texts *t, const char *text);
+void sp_words_add(struct sp_words *t, const char *text);
 
 /* SP_E_LIMIT: longer than out may become, or a list is too long. */
 SP_MUST enum sp_rc sp_plan_encode(const struct sp_plan *p, struct sp_buf *out);

@@ -80,7 +80,7 @@ static bool join(char *ret, size_t cap, const char *dir, const char *name)
 /* The user named it with --rw: then it is meant. */
 static bool is_exempt(const struct scan *s, const char *path)
 {
-	const struct sp_texts *rw = &s->v->plan->rw;
+	const struct sp_words *rw = &s->v->plan->rw;
 	char full[PATH_ROOM];
 
 	if (!join(full, sizeof(full), s->src->path, path))

@@ -93,22 +93,31 @@ void sp_tls_free(struct sp_tls *t);
  * must be sent (also on failure: an alert).
  * SP_DONE  finished, data may flow
  * SP_OK    more input is needed
- * < 0      failed; sp_tls_error() tells why
+ * SP_E_AGAIN  out is full; call again when it has room
+ * < 0      otherwise: failed; sp_tls_error() tells why
  */
 SP_MUST enum sp_rc sp_tls_handshake(struct sp_tls *t, struct sp_buf *in,
                                     struct sp_buf *out);
 /*
  * Decrypt as much as fits: bytes are appended to plain, up to its maximum.
  * SP_OK    all usable input was consumed (more is needed)
- * SP_E_AGAIN  plain is full; call again when it has room
+ * SP_E_AGAIN  plain is full (or out, if a reply must be sent); call again when
+ *             it has room
  * SP_DONE  the peer said close_notify
  * < 0      fatal
  */
 SP_MUST enum sp_rc sp_tls_read(struct sp_tls *t, struct sp_buf *in,
                                struct sp_buf *plain, struct sp_buf *out);
 /*
+ * The connection ended (FIN, or an error that amounts to it).
+ * SP_DONE  the peer had said close_notify: a clean end
+ * < 0      it had not: what came so far may be only a part (RFC 8446, 6.1)
+ */
+SP_MUST enum sp_rc sp_tls_eof(struct sp_tls *t);
+/*
  * Encrypt all of data (records of up to 16 KiB); the caller has seen to it
- * that out has room for sp_tls_overhead(data.n) bytes.
+ * that out has room for sp_tls_overhead(data.n) bytes, data included.
+ * SP_E_AGAIN  it has not; nothing was written
  */
 SP_MUST enum sp_rc sp_tls_write(struct sp_tls *t, struct sp_str data,
                                 struct sp_buf *out);

@@ -66,7 +66,7 @@ static void set(struct sp_env *e, const char *name, const char *value)
 		return;
 	text = sp_alloc(n, 1);
 	snprintf(text, n, "%s=%s", name, value);
-	sp_texts_add(&e->vars, text);
+	sp_words_add(&e->vars, text);
 }
 
 /* NAME=VALUE as it is, if its name is short enough to be one. */
@@ -121,7 +121,7 @@ static void replace(struct sp_env *e, const struct sp_env_facts *f,
 		snprintf(orig, sizeof(orig), "SALLYPORT_ORIG_%s", name);
 		set(e, orig, old);
 		if (old[0] == '/')
-			sp_texts_add(&e->bundles, sp_strdup(sp_str(old)));
+			sp_words_add(&e->bundles, sp_strdup(sp_str(old)));
 	}
 	set(e, name, SP_TRUST_BUNDLE);
 }
@@ -131,7 +131,7 @@ static void add_trust(struct sp_env *e, const struct sp_env_facts *f)
 	const char *extra = sp_env_get(f->outer, "NODE_EXTRA_CA_CERTS");
 
 	if (extra != NULL && extra[0] == '/')
-		sp_texts_add(&e->bundles, sp_strdup(sp_str(extra)));
+		sp_words_add(&e->bundles, sp_strdup(sp_str(extra)));
 	/* A bundle that held only ours would break hosts that are spliced. */
 	for (size_t i = 0; f->bundle && i < SP_COUNT(replacing); i++)
 		replace(e, f, replacing[i]);
@@ -160,7 +160,7 @@ void sp_env_build(struct sp_env *e, const struct sp_env_facts *f)
 	    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 }
 
-static void texts_free(struct sp_texts *t)
+static void texts_free(struct sp_words *t)
 {
 	for (size_t i = 0; i < t->n; i++) {
 		union {
@@ -171,7 +171,7 @@ static void texts_free(struct sp_texts *t)
 		sp_free(u.out);
 	}
 	sp_free(t->v);
-	*t = (struct sp_texts){ 0 };
+	*t = (struct sp_words){ 0 };
 }
 
 void sp_env_fini(struct sp_env *e)

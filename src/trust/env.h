@@ -14,13 +14,13 @@
 #include "sandbox/plan.h"
 
 struct sp_env {
-	struct sp_texts vars;    /* NAME=VALUE */
-	struct sp_texts bundles; /* files named by variables we replace */
+	struct sp_words vars;    /* NAME=VALUE */
+	struct sp_words bundles; /* files named by variables we replace */
 };
 
 struct sp_env_facts {
 	const char *const *outer;     /* the user's, ends with NULL */
-	const struct sp_texts *asked; /* NAME, or NAME=VALUE */
+	const struct sp_words *asked; /* NAME, or NAME=VALUE */
 	const char *home, *user, *cwd, *tier;
 	uint32_t uid;
 	bool bundle; /* the host has one: variables that replace make sense */

@@ -29,8 +29,8 @@
 
 struct sp_trust_in {
 	struct sp_str ca_pem;
-	const struct sp_texts *bundles; /* further files to be trusted */
-	const struct sp_texts *visible; /* directories shown besides the
+	const struct sp_words *bundles; /* further files to be trusted */
+	const struct sp_words *visible; /* directories shown besides the
 	                                   system's: copies of certifi */
 	uint64_t now_ms;                /* wall clock */
 };

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * txn/dns.c - questions of the sandbox, by UDP and by TCP: one engine.
+ *
+ * A record per distinct (name, type) is enough: programs ask again and again.
+ * The memory of what was recorded is small and forgets; forgetting only means
+ * one record more.
+ */
+#include "dns/answer.h"
+#include "txn/conn.h"
+
+#define IDLE_MS 10000u
+
+static bool allowed(void *arg, const struct sp_host *name)
+{
+	struct sp_gate *g = arg;
+
+	return sp_policy_name_allowed(g->policy, name);
+}
+
+static uint32_t slot_of(const struct sp_dns_event *e)
+{
+	uint32_t h = 2166136261u ^ e->qtype; /* FNV-1a */
+
+	for (size_t i = 0; i < e->name.n; i++)
+		h = (h ^ (uint8_t)e->name.text[i]) * 16777619u;
+	return h;
+}
+
+/* Recorded within the last minute? */
+static bool seen(struct sp_gate *g, const struct sp_dns_event *e)
+{
+	uint32_t h = slot_of(e);
+	struct sp_dns_seen *s = &g->dns_seen[h % SP_DNS_SEEN_MAX];
+	uint64_t now = sp_loop_now(g->loop);
+
+	if (s->hash == h && s->at_ms != 0 && now - s->at_ms < 60000u)
+		return true;
+	*s = (struct sp_dns_seen){ .hash = h, .at_ms = now };
+	return false;
+}
+
+static void record(struct sp_gate *g, const struct sp_dns_event *e)
+{
+	struct sp_rec_open r = {
+		.proto = SP_PROTO_DNS,
+		.verdict = e->denied ? SP_VERDICT_DENY : SP_VERDICT_ALLOW,
+		.final = true,
+		.reason = e->denied ? SP_REASON_HOST_DENIED : SP_REASON_NONE,
+		.port = 53,
+		.host = e->name,
+		.qtype = e->qtype,
+	};
+
+	if (!e->has_name || seen(g, e) || !sp_link_healthy(g->link))
+		return;
+	r.id = ++g->last_txn;
+	r.start_us = sp_loop_wall_us();
+	sp_link_note(g->link, &r);
+}
+
+enum sp_rc sp_gate_dns(struct sp_gate *g, struct sp_str query, bool tcp,
+                       struct sp_buf *out)
+{
+	struct sp_dns_env env = {
+		.pool = g->names,
+		.now_ms = sp_loop_now(g->loop),
+		.tcp = tcp,
+		.allowed = allowed,
+		.denied_nxdomain = sp_policy_dns_nxdomain(g->policy),
+		.arg = g,
+	};
+	struct sp_dns_event e = { 0 };
+
+	SP_TRY(sp_dns_answer(query, &env, out, &e));
+	record(g, &e);
+	return SP_OK;
+}
+
+/* RFC 7766: two bytes of length before each message, pipelining allowed. */
+bool sp_dns_tcp_run(struct sp_conn *c)
+{
+	struct sp_buf *in = &c->client.plain;
+
+	for (;;) {
+		SP_CLEANUP(sp_buf_fini) struct sp_buf out;
+		struct sp_str s = sp_buf_str(in);
+		size_t n;
+
+		if (s.n < 2 || sp_flow_room(&c->client) < SP_DNS_PACKET_MAX + 2)
+			break;
+		n = (size_t)s.p[0] << 8 | s.p[1];
+		if (n > SP_DNS_PACKET_MAX) {
+			sp_conn_abort(c);
+			return false;
+		}
+		if (s.n < n + 2)
+			break;
+		sp_buf_init(&out, SP_DNS_PACKET_MAX);
+		if (sp_gate_dns(c->gate, (struct sp_str){ s.p + 2, n }, true,
+		                &out) < 0) {
+			sp_conn_abort(c);
+			return false;
+		}
+		n += 2;
+		uint8_t len[2] = { (uint8_t)(sp_buf_len(&out) >> 8),
+			           (uint8_t)sp_buf_len(&out) };
+
+		sp_flow_send(&c->client, (struct sp_str){ len, 2 });
+		sp_flow_send(&c->client, sp_buf_str(&out));
+		sp_buf_consume(in, n);
+		sp_conn_deadline(c, IDLE_MS);
+	}
+	if (c->client.eof)
+		sp_conn_drain(c);
+	return false;
+}
