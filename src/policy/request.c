@@ -344,9 +344,8 @@ static enum sp_tls_mode tls_mode(const struct inquiry *q, char *rule)
 static bool is_observable(enum sp_reason r)
 {
 	return r == SP_REASON_HOST_DENIED || r == SP_REASON_NO_NAME ||
-	       r == SP_REASON_PORT_DENIED ||
-	       r == SP_REASON_METHOD_DENIED || r == SP_REASON_PATH_DENIED ||
-	       r == SP_REASON_RULE_DENIED;
+	       r == SP_REASON_PORT_DENIED || r == SP_REASON_METHOD_DENIED ||
+	       r == SP_REASON_PATH_DENIED || r == SP_REASON_RULE_DENIED;
 }
 
 /*
