@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -346,11 +347,53 @@ static const struct sp_op init_ops[SP_IPC_TYPES] = {
 	((struct launcher *)(void *)((char *)(w)-offsetof(struct launcher,     \
 	                                                  member)))
 
+/* The number of listeners differs: they are taken before the table. */
+static enum sp_rc init_dispatch(struct launcher *l, struct sp_packet *m)
+{
+	if (m->type == SP_IPC_LISTENERS)
+		return on_listeners(&l->init_peer, m);
+	return sp_ops_dispatch(init_ops, &l->init_peer, m);
+}
+
+static void on_init(struct sp_watch *w, uint32_t events)
+{
+	struct launcher *l = OWNER(w, init);
+	struct sp_packet m;
+	enum sp_rc rc = sp_chan_recv(w->fd, &m);
+
+	(void)events;
+	if (rc == SP_OK) {
+		rc = init_dispatch(l, &m);
+		sp_packet_fini(&m);
+	}
+	if (rc == SP_OK)
+		return;
+	sp_watch_del(l->loop, w);
+	/* SP_E_SYS: it died with our words unread. */
+	if (rc < 0 && rc != SP_E_SYS) {
+		sp_launcher_say(l, "init does not follow the protocol");
+		kill(l->pid, SIGKILL);
+	}
+}
+
+/* What init has said already, before something is decided about it. */
+static void hear_init(struct launcher *l)
+{
+	struct pollfd p = { .events = POLLIN };
+
+	while (l->init.fd >= 0) {
+		p.fd = l->init.fd;
+		if (poll(&p, 1, 0) <= 0)
+			return;
+		on_init(&l->init, EPOLLIN);
+	}
+}
+
 static void keeper_gone(struct launcher *l)
 {
 	sp_watch_del(l->loop, &l->keeper);
 	close(SP_ROLE_CHANNEL);
-	if (l->running) {
+	if (l->told && !l->has_listeners) {
 		sp_launcher_say(l, "the keeper is gone: the sandbox has no "
 		                   "network any more");
 		return;
@@ -375,34 +418,6 @@ static void on_keeper(struct sp_watch *w, uint32_t events)
 		keeper_gone(l);
 }
 
-/* The number of listeners differs: they are taken before the table. */
-static enum sp_rc init_dispatch(struct launcher *l, struct sp_packet *m)
-{
-	if (m->type == SP_IPC_LISTENERS)
-		return on_listeners(&l->init_peer, m);
-	return sp_ops_dispatch(init_ops, &l->init_peer, m);
-}
-
-static void on_init(struct sp_watch *w, uint32_t events)
-{
-	struct launcher *l = OWNER(w, init);
-	struct sp_packet m;
-	enum sp_rc rc = sp_chan_recv(w->fd, &m);
-
-	(void)events;
-	if (rc == SP_OK) {
-		rc = init_dispatch(l, &m);
-		sp_packet_fini(&m);
-	}
-	if (rc == SP_OK)
-		return;
-	sp_watch_del(l->loop, w);
-	if (rc < 0) {
-		sp_launcher_say(l, "init does not follow the protocol");
-		kill(l->pid, SIGKILL);
-	}
-}
-
 /* #syscalls pidfd_send_signal */
 static void on_signal(struct sp_watch *w, uint32_t events)
 {
@@ -419,9 +434,10 @@ static void on_signal(struct sp_watch *w, uint32_t events)
 	/* The program's terminal tells it about its size. */
 	if (si.ssi_signo == SIGWINCH && l->term.master >= 0)
 		return;
-	/* Before the program runs, init would ignore it. */
+	/* Init keeps it until there is a program; while the keeper thinks,
+	 * nothing is worth waiting for. */
 	syscall(SYS_pidfd_send_signal, l->pidfd,
-	        l->running ? (int)si.ssi_signo : SIGKILL, NULL, 0);
+	        l->told ? (int)si.ssi_signo : SIGKILL, NULL, 0);
 }
 
 static void on_end(struct sp_watch *w, uint32_t events)
@@ -602,19 +618,6 @@ static int reap_init(const struct launcher *l)
 	return 128 + WTERMSIG(status);
 }
 
-/* What init said last may lie in the socket still. */
-static void drain_init(struct launcher *l)
-{
-	while (l->init.fd >= 0) {
-		int fd = l->init.fd;
-
-		on_init(&l->init, EPOLLIN);
-		if (l->init.fd == fd && !l->refused)
-			continue;
-		break;
-	}
-}
-
 static void send_ended(int code)
 {
 	uint8_t buf[4];
@@ -630,7 +633,7 @@ static int finish(struct launcher *l)
 {
 	int code = reap_init(l);
 
-	drain_init(l);
+	hear_init(l);
 	terminal_end(&l->term);
 	send_ended(code);
 	if (l->running && l->plan.quiet == 0)
