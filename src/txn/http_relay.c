@@ -256,7 +256,6 @@ static enum sp_reason move_response(struct sp_http *t)
 		.in = &x->up->flow.plain,
 		.to = &c->client,
 		.body = &t->resp,
-		.out = t->out,
 		.count = &x->n_down,
 	};
 	enum sp_reason r = SP_REASON_NONE;
@@ -267,6 +266,7 @@ static enum sp_reason move_response(struct sp_http *t)
 	if (r != SP_REASON_NONE)
 		return r;
 	if (t->resp_started && !t->resp_done) {
+		m.out = t->out; /* known since the head */
 		rc = move(&m);
 		if (rc < 0)
 			return SP_REASON_UPSTREAM_PROTOCOL;
