@@ -128,7 +128,7 @@ void sp_tls_client_free(struct sp_tls_client *c)
 	sp_free(c);
 }
 
-/* ---- one session -------------------------------------------------------- */
+/* ---- one session ----------------------------------------------------- */
 
 static bool expect_name(SSL *ssl, const char *name)
 {

@@ -25,15 +25,16 @@ static void put_piece(struct sp_gate *g, struct sp_flow *to,
 	sp_flow_send(to, sp_buf_str(b));
 }
 
-/* The end of a chunked body, with the trailers that may pass. */
+/* The end of a chunked body, with the trailers that may pass: those that were
+ * announced (RFC 9110, 6.6.2). */
 static enum sp_rc put_last(struct sp_gate *g, struct sp_flow *to,
-                           const struct sp_h1_body *b)
+                           const struct sp_h1_body *b, bool announced)
 {
 	SP_CLEANUP(sp_buf_fini) struct sp_buf trailers;
 	struct sp_h1_error why;
 
 	sp_buf_init(&trailers, 2 * SP_CHUNKED_META_MAX);
-	if (sp_buf_len(&b->trailers) > 0)
+	if (announced && sp_buf_len(&b->trailers) > 0)
 		SP_TRY(sp_h1_filter_trailers(sp_buf_str(&b->trailers),
 		                             &trailers, &why));
 	sp_buf_reset(&g->scratch);
@@ -104,7 +105,7 @@ static enum sp_reason move_request(struct sp_http *t)
 	t->req_moved |= x->n_up > before;
 	t->up_full = m.full;
 	if (rc == SP_DONE && t->req.framing == SP_H1_CHUNKED)
-		rc = put_last(c->gate, m.to, &t->req);
+		rc = put_last(c->gate, m.to, &t->req, t->req_trailers);
 	if (rc < 0)
 		return SP_REASON_BAD_REQUEST;
 	t->req_done = t->req.done;
@@ -148,6 +149,7 @@ static void start_response(struct sp_http *t, const struct sp_h1_head *h)
 	struct sp_h1_reply how;
 
 	choose_framing(t, h);
+	t->resp_trailers = sp_h1_get(h, "trailer").n > 0;
 	/* Without the end of the request there is no next one. */
 	if (!t->req_done)
 		t->client_keep = false;
@@ -254,7 +256,6 @@ static enum sp_reason move_response(struct sp_http *t)
 		.in = &x->up->flow.plain,
 		.to = &c->client,
 		.body = &t->resp,
-		.out = t->out,
 		.count = &x->n_down,
 	};
 	enum sp_reason r = SP_REASON_NONE;
@@ -265,6 +266,7 @@ static enum sp_reason move_response(struct sp_http *t)
 	if (r != SP_REASON_NONE)
 		return r;
 	if (t->resp_started && !t->resp_done) {
+		m.out = t->out; /* known since the head */
 		rc = move(&m);
 		if (rc < 0)
 			return SP_REASON_UPSTREAM_PROTOCOL;
@@ -274,7 +276,7 @@ static enum sp_reason move_response(struct sp_http *t)
 	if (!t->resp_done)
 		r = end_of_upstream(t);
 	if (r == SP_REASON_NONE && t->resp_done && t->out == SP_H1_CHUNKED &&
-	    put_last(c->gate, &c->client, &t->resp) < 0)
+	    put_last(c->gate, &c->client, &t->resp, t->resp_trailers) < 0)
 		return SP_REASON_UPSTREAM_PROTOCOL;
 	return r;
 }

@@ -25,6 +25,8 @@ static const struct { const char *in, *out; enum sp_host_kind kind; } good[] = {
 	{ "2130706433", "127.0.0.1", SP_HOST_IPV4 },
 	{ "017700000001", "127.0.0.1", SP_HOST_IPV4 },
 	{ "127.1.", "127.0.0.1", SP_HOST_IPV4 },
+	{ "127.0.0.1..", "127.0.0.1", SP_HOST_IPV4 },
+	{ "foo.09..", "foo.09..", SP_HOST_NAME },
 	{ "0x", "0.0.0.0", SP_HOST_IPV4 },
 	{ "0377.0377.0xff.255", "255.255.255.255", SP_HOST_IPV4 },
 	{ "\u2460\u2461\u2466.0.0.1", "127.0.0.1", SP_HOST_IPV4 },
