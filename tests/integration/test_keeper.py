@@ -398,11 +398,13 @@ def test_proxy_that_breaks_the_rules_is_replaced(keeper, kind, body, count):
     p = b.start()
     p.send(kind, body, count)
     assert p.gone()
-    c = b.proxy().config()
+    q = b.proxy()
+    c = q.config()
     assert c["instance"] == 2
     crash = keeper.records("proxy.crash")
     assert len(crash) == 1 and crash[0]["how"] == "signal 9"
     assert keeper.ps()[0]["restarts"] == 1
+    q.die()
 
 
 def test_nothing_is_asked_before_config(keeper):
