@@ -233,8 +233,7 @@ static enum sp_rc choose_paths(const struct args *a, struct sp_plan *p,
 	return SP_OK;
 }
 
-/* ---- identity
- * ----------------------------------------------------------------- */
+/* ---- identity -------------------------------------------------------- */
 
 static bool read_id(const char *const *env, const char *name, uint32_t *ret)
 {
@@ -278,8 +277,7 @@ static void choose_ids(struct sp_plan *p, const char *const *env)
 	p->user = "sandbox";
 }
 
-/* ---- the rest of the plan
- * ------------------------------------------------------- */
+/* ---- the rest of the plan -------------------------------------------- */
 
 static enum sp_rc read_disable(const char *list, uint64_t *ret,
                                struct sp_err *err)
@@ -399,8 +397,7 @@ static enum sp_rc make_plan(const struct args *a, const char *const *outer,
 	return SP_OK;
 }
 
-/* ---- keeper and launcher
- * --------------------------------------------------------- */
+/* ---- keeper and launcher --------------------------------------------- */
 
 static enum sp_rc policy_source(const struct sp_plan *p, int *ret,
                                 struct sp_err *err)

@@ -309,8 +309,7 @@ static enum sp_rc stage_program(struct state *s, int *ret_code,
 	return say(s, SP_IPC_READY, (struct sp_str){ 0 }, NULL, 0, err);
 }
 
-/* ---- until the end
- * ----------------------------------------------------------- */
+/* ---- until the end --------------------------------------------------- */
 
 static int status_code(int status)
 {

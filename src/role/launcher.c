@@ -216,13 +216,15 @@ static enum sp_rc say_text(const struct launcher *l, const struct sp_packet *m,
 	return SP_OK;
 }
 
-/* Refused before the program runs: the end. Later: a bad policy, only. */
+/* The answer to a policy of ours is for reading; any other one is the end. */
 static enum sp_rc on_keeper_fail(struct sp_peer *p, struct sp_packet *m)
 {
 	struct launcher *l = p->owner;
 
-	if (l->running)
+	if (l->asked > 0) {
+		l->asked--;
 		return say_text(l, m, "the old policy stays: ");
+	}
 	SP_TRY(say_text(l, m, ""));
 	l->refused = true;
 	kill(l->pid, SIGKILL);
@@ -239,6 +241,8 @@ static enum sp_rc on_policy_ok(struct sp_peer *p, struct sp_packet *m)
 	SP_TRY(sp_get_u32(&in, &epoch));
 	SP_TRY(sp_get_str(&in, 128, &hash));
 	SP_TRY(sp_get_end(&in));
+	if (l->asked > 0)
+		l->asked--; /* else the operator gave it to the keeper */
 	snprintf(text, sizeof(text), "new policy in force (number %u)",
 	         (unsigned)epoch);
 	if (l->plan.quiet == 0)
@@ -340,8 +344,7 @@ static const struct sp_op init_ops[SP_IPC_TYPES] = {
 };
 /* clang-format on */
 
-/* ---- events
- * ------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------- */
 
 #define OWNER(w, member)                                                       \
 	((struct launcher *)(void *)((char *)(w)-offsetof(struct launcher,     \
@@ -459,15 +462,17 @@ static void on_policy_file(struct sp_watch *w, uint32_t events)
 	(void)events;
 	if (rc < 0)
 		sp_launcher_say(l, err.text);
-	if (rc == SP_OK &&
-	    sp_chan_send(SP_ROLE_CHANNEL, SP_IPC_POLICY,
+	if (rc != SP_OK)
+		return;
+	if (sp_chan_send(SP_ROLE_CHANNEL, SP_IPC_POLICY,
 	                 (struct sp_str){ no_name, sizeof(no_name) }, &fd,
 	                 1) < 0)
 		sp_launcher_say(l, "the keeper does not take the new policy");
+	else
+		l->asked++;
 }
 
-/* ---- start
- * -------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------- */
 
 /* Sockets of the host, for views without overlay. Best effort. */
 static void read_sockets(struct launcher *l)
@@ -604,8 +609,7 @@ static enum sp_rc stages(struct launcher *l, struct sp_err *err)
 	return sp_loop_run(l->loop, err);
 }
 
-/* ---- end
- * ------------------------------------------------------------------------ */
+/* ---- end ------------------------------------------------------------- */
 
 static int reap_init(const struct launcher *l)
 {

@@ -6,7 +6,7 @@ import socket
 
 import pytest
 
-from sandbox_box import UID, box, needs_root, pem, until
+from sandbox_box import TIMEOUT, UID, box, needs_root, pem, until
 
 assert box and pem  # fixtures
 pytestmark = needs_root
