@@ -4,8 +4,8 @@
 
 usage: world.py [--launcher root|user] [--capture MODE] [--bare] [CLASS...]
 
-Re-executes itself in a network and mount namespace of its own, where nothing
-leads out of the machine. There the loopback device also has addresses that
+Re-executes itself in a network namespace of its own, where nothing leads out
+of the machine. There the loopback device also has addresses that
 look public, private and like metadata services, with canaries on all of them,
 and a name server that notes every query. So a leak would not vanish for want
 of a network: it would arrive.
@@ -54,9 +54,9 @@ def enter(argv):
     """Namespaces first: root keeps its rights, others become root of one."""
     if os.environ.get("SALLYPORT_WORLD"):
         return
-    flags = ["--net", "--mount", "--propagation", "private"]
+    flags = ["--net"]
     if os.geteuid() != 0:
-        flags.insert(0, "--map-root-user")
+        flags = ["--map-root-user", "--net", "--mount"]
     os.environ["SALLYPORT_WORLD"] = "1"
     os.execvp("unshare", ["unshare", *flags, "--", "/usr/bin/python3", *argv])
 
@@ -65,16 +65,21 @@ def sh(*cmd):
     subprocess.run(cmd, check=True, stdout=subprocess.DEVNULL)
 
 
-def build_network(dir):
+def build_network():
     sh("ip", "link", "set", "lo", "up")
     for a in ADDRESSES:
         extra = ["nodad"] if ":" in a else []
         sh("ip", "addr", "add", a, "dev", "lo", *extra)
+
+
+def start_keeper(gate, dir):
+    """Only the keeper has the resolver of this world."""
     conf = dir / "resolv.conf"
     conf.write_text(f"nameserver {RESOLVER}\noptions timeout:1\n")
     target = os.path.realpath("/etc/resolv.conf")
-    if os.path.exists(target):
-        sh("mount", "--bind", str(conf), target)
+    gate.start_keeper("unshare", "--mount", "--propagation", "private", "sh",
+                      "-c", f"mount --bind {conf} {target} && exec \"$@\"",
+                      "sh")
 
 
 def place_canaries(c, taken):
@@ -267,6 +272,8 @@ def report_of(options, dir):
     with NameServer(names, RESOLVER, 53) as dns:
         try:
             ports = place_canaries(c, taken)
+            if not options.bare:
+                start_keeper(gate, dir)
             path, shm = config(gate, project, dir, c, ports, placed,
                                options.bare)
             code, probes, err, uids = run_suite(options, gate, project, root)
@@ -301,7 +308,7 @@ def main():
     dir = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-world-"))
     dir.chmod(0o755)
     try:
-        build_network(dir)
+        build_network()
         report = report_of(options, dir)
     finally:
         shutil.rmtree(dir, ignore_errors=True)
