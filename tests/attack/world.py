@@ -232,6 +232,9 @@ def judge(report, options):
     for via, name, qtype in report["queries"]:
         if name not in allowed or qtype not in (1, 28):
             wrong.append(f"query left: {name} type {qtype} by {via}")
+    # Whatever the probes sent: a gate that falls over is a finding.
+    wrong += [f"the proxy was restarted {n} times" for n in report["restarts"]
+              if n]
     wrong += [f"the denied origin saw {path}" for path in report["denied"]]
     wrong += [f"smuggled request arrived: {p}" for p in report["allowed"]
               if "smuggled" in p]
@@ -281,6 +284,8 @@ def report_of(options, dir):
             for p in placed[4] + [pathlib.Path(x) for x in placed[1]
                                   if x[0] != "@"] + [pathlib.Path(shm or "-")]:
                 p.unlink(missing_ok=True)
+            restarts = [r.get("restarts", 0) for r in gate.records()
+                        if r["type"] == "sandbox.stop"]
             gate.stop()
     c.close()
     for s in servers:
@@ -289,7 +294,7 @@ def report_of(options, dir):
             "hits": [(w, str(x)) for w, x in c.hits], "queries": dns.seen,
             "denied": servers[2].paths() + servers[3].paths(),
             "allowed": servers[0].paths() + servers[1].paths(),
-            "uids": sorted(uids)}
+            "uids": sorted(uids), "restarts": restarts}
 
 
 def main():
