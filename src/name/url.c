@@ -165,12 +165,16 @@ static enum sp_rc take_userinfo(struct sp_str *authority, struct sp_url *u)
 	return SP_OK;
 }
 
-/* WHATWG: an empty port is the default one. */
+/* WHATWG: an empty port is the default one; "a:80:" has two. */
 static enum sp_rc parse_host(struct sp_str s, struct sp_url *u, uint16_t def)
 {
-	if (s.n > 1 && s.p[s.n - 1] == ':')
+	bool empty = s.n > 1 && s.p[s.n - 1] == ':';
+
+	if (empty)
 		s.n--;
 	SP_TRY(sp_authority_parse(s, &u->host, &u->port));
+	if (empty && u->port != 0)
+		return SP_E_PROTO;
 	if (u->port == 0)
 		u->port = def;
 	return SP_OK;

@@ -66,6 +66,13 @@ void sp_pat_text(const struct sp_pat *p, char *buf, size_t cap);
 /* '*' is any run of bytes, the empty one too; nothing else is special. */
 bool sp_glob_match(struct sp_str pattern, struct sp_str text);
 
+/* The hash of a text, byte by byte from its end. */
+#define SP_PAT_HASH_SEED UINT32_C(0x811c9dc5)
+static inline uint32_t sp_pat_hash(uint32_t h, uint8_t c)
+{
+	return (h ^ c) * UINT32_C(0x01000193);
+}
+
 struct sp_target {
 	struct sp_str host;
 	const struct sp_addr *addr;   /* NULL for names */

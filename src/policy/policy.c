@@ -45,6 +45,7 @@ static void free_rules(struct sp_policy *p)
 		sp_texts_fini(&p->rule[i].paths);
 	}
 	sp_free(p->rule);
+	sp_rulemap_fini(&p->rulemap);
 }
 
 void sp_policy_unref(struct sp_policy *p)
@@ -81,6 +82,11 @@ static void set_hash(struct sp_policy *p)
 		snprintf(p->hash + 2 * i, 3, "%02x", digest[i]);
 }
 
+static const struct sp_patset *hosts_of(const void *rules, uint32_t i)
+{
+	return &((const struct sp_rule *)rules)[i].hosts;
+}
+
 void sp_policy_seal(struct sp_policy *p)
 {
 	sp_patset_index(&p->denied);
@@ -92,6 +98,7 @@ void sp_policy_seal(struct sp_policy *p)
 	sp_patset_index(&p->resolve);
 	for (uint32_t i = 0; i < p->n_rules; i++)
 		sp_patset_index(&p->rule[i].hosts);
+	sp_rulemap_init(&p->rulemap, hosts_of, p->rule, p->n_rules);
 	p->root = sp_alloc(p->roots.n + 1, sizeof(*p->root));
 	for (uint32_t i = 0; i < p->roots.n; i++)
 		p->root[i] = (const char *)p->roots.text[i].p;

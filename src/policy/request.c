@@ -18,6 +18,7 @@ struct inquiry {
 	const struct sp_policy *p;
 	const struct sp_request *rq;
 	struct sp_target t;
+	struct sp_ruleset rules; /* that can be about this host */
 	enum level level;
 	const struct sp_handlers *handlers; /* NULL: none */
 	sp_policy_note *note;               /* NULL: nobody asks */
@@ -199,7 +200,8 @@ static enum sp_rc run_rules(struct inquiry *q, enum sp_rule_result *ret,
 {
 	const struct sp_policy *p = q->p;
 
-	for (uint32_t i = 0; i < p->n_rules; i++) {
+	for (uint32_t i = sp_ruleset_next(&q->rules, 0); i < p->n_rules;
+	     i = sp_ruleset_next(&q->rules, i + 1)) {
 		enum sp_rc rc;
 
 		if (p->rule[i].action == SP_VERDICT_ALLOW &&
@@ -326,7 +328,8 @@ static enum sp_tls_mode tls_mode(const struct inquiry *q, char *rule)
 	const struct sp_policy *p = q->p;
 	const struct sp_pat *hit;
 
-	for (uint32_t i = 0; i < p->n_rules; i++)
+	for (uint32_t i = sp_ruleset_next(&q->rules, 0); i < p->n_rules;
+	     i = sp_ruleset_next(&q->rules, i + 1))
 		if (p->rule[i].has_tls && host_matches(q, &p->rule[i], false)) {
 			snprintf(rule, SP_RULE_TEXT_MAX, "rules[%u].tls", i);
 			return p->rule[i].tls;
@@ -374,6 +377,7 @@ static void judge(struct inquiry *q, struct sp_decision *ret)
 	char tls_rule[SP_RULE_TEXT_MAX] = "";
 
 	sp_target_init(&q->t, q->rq->host, q->rq->port, true);
+	sp_rulemap_find(&q->p->rulemap, q->t.host, &q->rules);
 	d.tls = tls_mode(q, tls_rule);
 	if (d.tls == SP_TLS_SPLICE && q->level != OPAQUE && !may_splice(q))
 		d.tls = SP_TLS_INTERCEPT;

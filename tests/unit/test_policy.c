@@ -300,6 +300,42 @@ static void test_options_are_merged(void **state)
 	pair_fini(&p);
 }
 
+/* As many rules as there may be, each found, in order. */
+static void test_many_rules(void **state)
+{
+	static char yaml[SP_RULES_MAX * 64];
+	char url[64], rule[32];
+	struct sp_decision d;
+	struct pair p;
+	size_t at;
+
+	(void)state;
+	at = (size_t)snprintf(yaml, sizeof(yaml), "rules:\n");
+	for (unsigned i = 0; i < SP_RULES_MAX; i++)
+		at += (size_t)snprintf(
+			yaml + at, sizeof(yaml) - at,
+			i % 3 == 0
+				? "- { host: \"*.h%u.com\", action: allow }\n"
+			: i % 3 == 1
+				? "- { host: \"h%u.*.com\", action: allow }\n"
+				: "- { host: h%u.com, action: allow }\n",
+			i);
+	pair_init(&p, yaml);
+	for (unsigned i = 0; i < SP_RULES_MAX; i += 7) {
+		snprintf(url, sizeof(url),
+		         i % 3 == 0   ? "https://a.b.h%u.com/"
+		         : i % 3 == 1 ? "https://h%u.x.com/"
+		                      : "https://h%u.com/",
+		         i);
+		snprintf(rule, sizeof(rule), "rules[%u]", i);
+		d = ask(&p, url, "GET");
+		expect(&d, url, OK(rule));
+	}
+	d = ask(&p, "https://none.org/", "GET");
+	expect(&d, "none", NO(HOST_DENIED, "default"));
+	pair_fini(&p);
+}
+
 /* No rule about requests is lost behind a splice. */
 static void test_splice_needs_no_request(void **state)
 {
@@ -415,6 +451,7 @@ int main(void)
 		cmocka_unit_test(test_what_nothing_decides),
 		cmocka_unit_test(test_observe_lets_pass_and_tells),
 		cmocka_unit_test(test_options_are_merged),
+		cmocka_unit_test(test_many_rules),
 		cmocka_unit_test(test_splice_needs_no_request),
 		cmocka_unit_test(test_names_for_dns),
 		cmocka_unit_test(test_small_questions),
