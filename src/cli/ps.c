@@ -8,6 +8,7 @@
 
 #include "cli/ask.h"
 #include "cli/commands.h"
+#include "core/alloc.h"
 #include "core/fd.h"
 #include "ipc/ops.h"
 #include "json/write.h"
@@ -146,20 +147,29 @@ static void print_head(void)
 	       "STATE", "AGE", "SENT", "DENIED", "OPEN", "COMMAND");
 }
 
-static enum sp_rc print_rows(int sock, bool json, struct sp_err *err)
+static enum sp_rc read_rows(int sock, bool json, struct sp_packet *m,
+                            struct sp_err *err)
 {
 	bool color = isatty(STDOUT_FILENO) == 1;
-	struct sp_packet m;
 
 	for (unsigned i = 0; i <= ROWS_MAX; i++) {
-		SP_TRY(sp_answer(sock, SP_IPC_PS_ROW, SP_IPC_DONE, &m, err));
-		if (m.type == SP_IPC_DONE)
+		SP_TRY(sp_answer(sock, SP_IPC_PS_ROW, SP_IPC_DONE, m, err));
+		if (m->type == SP_IPC_DONE)
 			return SP_OK;
 		sp_err_set(err, "the keeper answers something else");
-		SP_TRY(print_row(&m, json, color));
+		SP_TRY(print_row(m, json, color));
 	}
 	sp_err_set(err, "more sandboxes than there can be");
 	return SP_E_LIMIT;
+}
+
+static enum sp_rc print_rows(int sock, bool json, struct sp_err *err)
+{
+	struct sp_packet *m = SP_NEW(struct sp_packet); /* large for a stack */
+	enum sp_rc rc = read_rows(sock, json, m, err);
+
+	sp_free(m);
+	return rc;
 }
 
 /* No keeper is no sandbox: not an error. */
