@@ -164,6 +164,16 @@ static enum sp_rc get_texts(struct sp_str *in, struct sp_rec_open *r)
 	return sp_get_str(in, SP_REC_COMM_MAX, &r->comm);
 }
 
+static enum sp_rc get_where(struct sp_str *in, struct sp_rec_open *r)
+{
+	SP_TRY(sp_get_u16(in, &r->status));
+	SP_TRY(sp_get_u16(in, &r->port));
+	SP_TRY(get_addr(in, &r->addr));
+	SP_TRY(get_host(in, &r->host));
+	SP_TRY(sp_get_u16(in, &r->qtype));
+	return sp_get_u64(in, &r->start_us);
+}
+
 enum sp_rc sp_rec_open_get(struct sp_str *in, struct sp_rec_open *ret)
 {
 	struct sp_rec_open r = { 0 };
@@ -171,12 +181,7 @@ enum sp_rc sp_rec_open_get(struct sp_str *in, struct sp_rec_open *ret)
 	SP_TRY(sp_get_u64(in, &r.id));
 	SP_TRY(sp_get_u64(in, &r.conn));
 	SP_TRY(get_verdict(in, &r));
-	SP_TRY(sp_get_u16(in, &r.status));
-	SP_TRY(sp_get_u16(in, &r.port));
-	SP_TRY(get_addr(in, &r.addr));
-	SP_TRY(get_host(in, &r.host));
-	SP_TRY(sp_get_u16(in, &r.qtype));
-	SP_TRY(sp_get_u64(in, &r.start_us));
+	SP_TRY(get_where(in, &r));
 	SP_TRY(get_texts(in, &r));
 	/* What may still leave must not be without a close. */
 	if (r.final && r.verdict == SP_VERDICT_ALLOW && r.proto != SP_PROTO_DNS)
@@ -199,6 +204,14 @@ void sp_rec_close_put(struct sp_wire *w, const struct sp_rec_close *r)
 	sp_put_str(w, cut(r->detail, SP_REC_DETAIL_MAX));
 }
 
+static enum sp_rc get_counts(struct sp_str *in, struct sp_rec_close *r)
+{
+	SP_TRY(sp_get_u64(in, &r->up));
+	SP_TRY(sp_get_u64(in, &r->down));
+	SP_TRY(sp_get_u64(in, &r->us));
+	return sp_get_u64(in, &r->first_byte_us);
+}
+
 enum sp_rc sp_rec_close_get(struct sp_str *in, struct sp_rec_close *ret)
 {
 	struct sp_rec_close r = { 0 };
@@ -208,10 +221,7 @@ enum sp_rc sp_rec_close_get(struct sp_str *in, struct sp_rec_close *ret)
 	SP_TRY(get_enum(in, SP_OUT_ABORTED, &outcome));
 	SP_TRY(get_enum(in, SP_REASON_COUNT - 1, &reason));
 	SP_TRY(sp_get_u16(in, &r.status));
-	SP_TRY(sp_get_u64(in, &r.up));
-	SP_TRY(sp_get_u64(in, &r.down));
-	SP_TRY(sp_get_u64(in, &r.us));
-	SP_TRY(sp_get_u64(in, &r.first_byte_us));
+	SP_TRY(get_counts(in, &r));
 	SP_TRY(get_addr(in, &r.addr));
 	SP_TRY(sp_get_str(in, SP_REC_DETAIL_MAX, &r.detail));
 	r.outcome = (enum sp_outcome)outcome;

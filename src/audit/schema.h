@@ -36,25 +36,28 @@ enum {
 	SP_IN_ALL = SP_IN_TX | SP_IN_EVENT,
 };
 
+/* Of the replacement for one byte that was not UTF-8. */
+#define SP_UTF8_BYTES UINT64_C(3)
+
 /* id, key, kind, longest text or greatest number, must be in, may be in */
 /* clang-format off */
 #define SP_FIELD_LIST(X) \
 	X(ADDR, "addr", TEXT, 45, 0, SP_IN_TX) \
 	X(BAD_UTF8, "bad_utf8", TRUE, 0, 0, SP_IN_ALL) \
 	X(BOOT, "boot", TEXT, 64, SP_IN_ALL, SP_IN_ALL) \
-	X(COMM, "comm", TEXT, 3 * SP_REC_COMM_MAX, 0, SP_IN_OPEN) \
+	X(COMM, "comm", TEXT, SP_UTF8_BYTES * SP_REC_COMM_MAX, 0, SP_IN_OPEN) \
 	X(CONN, "conn", INT, SP_JSON_INT_MAX, 0, SP_IN_OPEN) \
-	X(DETAIL, "detail", TEXT, 3 * SP_REC_DETAIL_MAX, 0, SP_IN_TX) \
+	X(DETAIL, "detail", TEXT, SP_UTF8_BYTES * SP_REC_DETAIL_MAX, 0, SP_IN_TX) \
 	X(DOWN, "down", INT, SP_JSON_INT_MAX, SP_IN_CLOSE, SP_IN_CLOSE) \
 	X(FINAL, "final", TRUE, 0, 0, SP_IN_OPEN) \
 	X(HOST, "host", TEXT, SP_HOST_MAX + 2, 0, SP_IN_OPEN) \
 	X(ID, "id", TEXT, SP_TX_ID_MAX - 1, SP_IN_TX, SP_IN_TX) \
-	X(METHOD, "method", TEXT, 3 * SP_REC_METHOD_MAX, 0, SP_IN_OPEN) \
+	X(METHOD, "method", TEXT, SP_UTF8_BYTES * SP_REC_METHOD_MAX, 0, SP_IN_OPEN) \
 	X(MONO, "mono", INT, SP_JSON_INT_MAX, SP_IN_ALL, SP_IN_ALL) \
 	X(OBSERVED, "observed", TRUE, 0, 0, SP_IN_OPEN) \
 	X(OPEN, "open", INT, SP_JSON_INT_MAX, SP_IN_CLOSE, SP_IN_CLOSE) \
 	X(OUTCOME, "outcome", OUTCOME, 0, SP_IN_CLOSE, SP_IN_CLOSE) \
-	X(PATH, "path", TEXT, 3 * SP_REC_PATH_MAX, 0, SP_IN_OPEN) \
+	X(PATH, "path", TEXT, SP_UTF8_BYTES * SP_REC_PATH_MAX, 0, SP_IN_OPEN) \
 	X(PATH_CUT, "path_cut", TRUE, 0, 0, SP_IN_OPEN) \
 	X(PE, "pe", INT, UINT32_MAX, 0, SP_IN_ALL) \
 	X(PID, "pid", INT, UINT32_MAX, 0, SP_IN_OPEN) \
@@ -64,9 +67,9 @@ enum {
 	X(PX, "px", INT, UINT32_MAX, SP_IN_TX, SP_IN_ALL) \
 	X(QTYPE, "qtype", INT, UINT16_MAX, 0, SP_IN_OPEN) \
 	X(REASON, "reason", REASON, 0, SP_IN_TX, SP_IN_TX) \
-	X(RULE, "rule", TEXT, 3 * SP_RULE_TEXT_MAX, 0, SP_IN_OPEN) \
+	X(RULE, "rule", TEXT, SP_UTF8_BYTES * SP_RULE_TEXT_MAX, 0, SP_IN_OPEN) \
 	X(SB, "sb", TEXT, SP_SB_ID_MAX, SP_IN_TX, SP_IN_ALL) \
-	X(SBNAME, "sbname", TEXT, 3 * 63, 0, SP_IN_OPEN | SP_IN_EVENT) \
+	X(SBNAME, "sbname", TEXT, SP_UTF8_BYTES * 63, 0, SP_IN_OPEN | SP_IN_EVENT) \
 	X(SBSEQ, "sbseq", INT, SP_JSON_INT_MAX, SP_IN_TX, SP_IN_ALL) \
 	X(SCHEME, "scheme", SCHEME, 0, 0, SP_IN_OPEN) \
 	X(SEQ, "seq", INT, SP_JSON_INT_MAX, SP_IN_ALL, SP_IN_ALL) \

@@ -109,7 +109,9 @@ static uint64_t num(const struct sp_record *r, enum sp_field f)
 /* Ids and words have no escapes: the schema or sp_tx_id_parse() saw to it. */
 static struct sp_str raw(const struct sp_record *r, enum sp_field f)
 {
-	return r->f[f] == NULL ? (struct sp_str){ 0 } : r->f[f]->raw;
+	const struct sp_str none = { 0 };
+
+	return r->f[f] == NULL ? none : r->f[f]->raw;
 }
 
 /*

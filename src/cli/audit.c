@@ -2,7 +2,6 @@
 /* cli/audit.c - `sallyport audit verify`: is the log whole and unaltered? */
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <poll.h>
 #include <sys/stat.h>
 
@@ -13,6 +12,7 @@
 #include "json/write.h"
 
 #include "cli/commands.h"
+#include "cli/opts.h"
 #include "cli/paths.h"
 #include "cli/text.h"
 
@@ -23,127 +23,143 @@
 #define SETTLE_TRIES 20u
 #define OPENS_SHOWN  5u
 
-static const char help[] =
-	"usage: sallyport audit verify [--json] [--head HASH] [--min-seq N]\n"
-	"                              [FILE | FOLDER]\n"
-	"\n"
-	"Checks the audit log offline: canonical form, the chain of hashes,\n"
-	"sequence numbers of log and sandboxes, clocks, and that each\n"
-	"transaction was opened and closed exactly once.\n"
-	"\n"
-	"  --head HASH   some record must have this hash (an anchor that you\n"
-	"                kept from an earlier run: nothing before it changed)\n"
-	"  --min-seq N   the log must reach at least record N\n"
-	"  --json        the result as one line of JSON\n"
-	"  -h, --help    this text\n"
-	"\n"
-	"Without --head or --min-seq a log whose end was cut off looks like a\n"
-	"shorter valid log. Without FILE the log of this user is checked.\n"
-	"\n"
-	"Exit status: 0 valid, 1 invalid, 2 undecided, 64 wrong usage.\n";
+struct args {
+	bool help, json;
+	const char *head;
+	uint64_t min_seq;
+	const char *file;
+};
 
-struct options {
-	bool json;
+static const struct sp_opt options[] = {
+	{ .name = "head",
+	  .kind = SP_OPT_TEXT,
+	  .at = offsetof(struct args, head),
+	  .arg = "HASH",
+	  .text = "some record must have this hash: an anchor that you\n"
+	          "                             kept from an earlier run" },
+	{ .name = "min-seq",
+	  .kind = SP_OPT_COUNT,
+	  .at = offsetof(struct args, min_seq),
+	  .arg = "N",
+	  .text = "the log must reach at least record N" },
+	{ .name = "json",
+	  .kind = SP_OPT_FLAG,
+	  .at = offsetof(struct args, json),
+	  .text = "the result as one line of JSON" },
+	{ .name = "help",
+	  .letter = 'h',
+	  .kind = SP_OPT_FLAG,
+	  .at = offsetof(struct args, help),
+	  .text = "this text" },
+};
+
+struct target {
+	bool json, anchored;
 	struct sp_verify_want want;
 	char file[SP_PATH_MAX];
 };
 
-static int usage(const char *what, const char *arg)
+static void help(void)
 {
-	fprintf(stderr,
-	        "sallyport audit: %s '%s'; see 'sallyport audit --help'\n",
-	        what, arg);
-	return SP_EXIT_USAGE;
+	puts("usage: sallyport audit verify [OPTIONS] [FILE | FOLDER]\n"
+	     "\n"
+	     "Checks the audit log offline: canonical form, the chain of "
+	     "hashes,\n"
+	     "sequence numbers of log and sandboxes, clocks, and that each\n"
+	     "transaction was opened and closed exactly once. Without FILE "
+	     "the log\n"
+	     "of this user is checked.\n");
+	sp_opts_help(options, SP_COUNT(options));
+	puts("\n"
+	     "Without --head or --min-seq a log whose end was cut off looks "
+	     "like a\n"
+	     "shorter valid log.\n"
+	     "\n"
+	     "Exit status: 0 valid, 1 invalid, 2 undecided, 64 wrong usage.");
 }
 
-/* ------------------------------------------------------------- the options */
-
-/* FILE, the folder of a log, or the state folder above it. */
-static bool find_file(struct options *o, const char *arg)
-{
-	static const char *const inside[] = { SP_LOG_FILE,
-		                              "audit/" SP_LOG_FILE };
-	struct stat st;
-
-	if (stat(arg, &st) < 0 || !S_ISDIR(st.st_mode))
-		return (size_t)snprintf(o->file, sizeof(o->file), "%s", arg) <
-		       sizeof(o->file);
-	for (size_t i = 0; i < SP_COUNT(inside); i++) {
-		int n = snprintf(o->file, sizeof(o->file), "%s/%s", arg,
-		                 inside[i]);
-
-		if (n < 0 || (size_t)n >= sizeof(o->file))
-			return false;
-		if (stat(o->file, &st) == 0)
-			return true;
-	}
-	return true;
-}
-
-static bool default_file(struct options *o)
-{
-	char dir[SP_PATH_MAX];
-
-	return sp_audit_dir(dir, sizeof(dir)) == SP_OK && find_file(o, dir);
-}
+/* ----------------------------------------------------------- the arguments */
 
 static bool is_hash(const char *s)
 {
 	return strlen(s) == 64 && strspn(s, "0123456789abcdef") == 64;
 }
 
-static int read_options(struct options *o, int argc, char **argv)
+/* Options may stand on both sides of the file. */
+static enum sp_rc parse(struct args *a, int argc, char **argv,
+                        struct sp_err *err)
 {
-	static const struct option longs[] = {
-		{ "json", no_argument, NULL, 'j' },
-		{ "head", required_argument, NULL, 'H' },
-		{ "min-seq", required_argument, NULL, 'm' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int c;
+	int rest = 0;
 
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":h", longs, NULL)) != -1) {
-		if (c == 'j')
-			o->json = true;
-		else if (c == 'h')
-			return fputs(help, stdout), -1;
-		else if (c == 'H' && is_hash(optarg))
-			o->want.head = optarg;
-		else if (c == 'm' && sp_text_u64(optarg, &o->want.min_seq))
-			continue;
-		else if (c == 'H')
-			return usage("not a hash of 64 hex digits", optarg);
-		else if (c == 'm')
-			return usage("not a number", optarg);
-		else if (c == ':')
-			return usage("a value is missing after",
-			             argv[optind - 1]);
-		else
-			return usage("unknown option", argv[optind - 1]);
+	while (argc > 0) {
+		SP_TRY(sp_opts_parse(options, SP_COUNT(options), argc, argv, a,
+		                     &rest, err));
+		argc -= rest;
+		argv += rest;
+		if (argc > 0 && a->file != NULL) {
+			sp_err_set(err, "one file at a time, not also %s",
+			           argv[0]);
+			return SP_E_PROTO;
+		}
+		if (argc > 0)
+			a->file = argv[0];
 	}
-	return 0;
+	if (a->head == NULL || is_hash(a->head))
+		return SP_OK;
+	sp_err_set(err, "--head wants 64 hex digits, not '%s'", a->head);
+	return SP_E_PROTO;
 }
 
-/* -1: done, exit 0. */
-static int read_arguments(struct options *o, int argc, char **argv)
+static bool exists(const char *path, bool *ret_folder)
 {
-	int rc = read_options(o, argc, argv);
+	struct stat st;
 
-	if (rc != 0)
-		return rc;
-	if (optind == argc)
-		return usage("what to do is missing after", "audit");
-	if (strcmp(argv[optind], "verify") != 0)
-		return usage("unknown command", argv[optind]);
-	if (argc - optind > 2)
-		return usage("one file at a time, not", argv[optind + 2]);
-	if (argc - optind == 2 ? find_file(o, argv[optind + 1])
-	                       : default_file(o))
-		return 0;
-	return usage("no usable file name", "FILE");
+	if (stat(path, &st) < 0)
+		return false;
+	*ret_folder = S_ISDIR(st.st_mode);
+	return true;
+}
+
+/* FILE, the folder of a log, or the state folder above it. */
+static enum sp_rc find_file(struct target *t, const char *arg)
+{
+	static const char *const inside[] = { SP_LOG_FILE,
+		                              "audit/" SP_LOG_FILE };
+	const size_t cap = sizeof(t->file);
+	bool folder = false;
+
+	if ((size_t)snprintf(t->file, cap, "%s", arg) >= cap)
+		return SP_E_LIMIT;
+	if (!exists(arg, &folder) || !folder)
+		return SP_OK;
+	for (size_t i = 0; i < SP_COUNT(inside); i++) {
+		if ((size_t)snprintf(t->file, cap, "%s/%s", arg, inside[i]) >=
+		    cap)
+			return SP_E_LIMIT;
+		if (exists(t->file, &folder))
+			break;
+	}
+	return SP_OK;
+}
+
+static enum sp_rc find_target(struct target *t, const struct args *a,
+                              struct sp_err *err)
+{
+	char dir[SP_PATH_MAX];
+
+	t->json = a->json;
+	t->anchored = a->head != NULL || a->min_seq > 0;
+	t->want.head = a->head;
+	t->want.min_seq = a->min_seq;
+	if (a->file == NULL && sp_audit_dir(dir, sizeof(dir)) < 0) {
+		sp_err_set(err, "no home folder: name the file, or set "
+		                "SALLYPORT_STATE");
+		return SP_E_STATE;
+	}
+	if (find_file(t, a->file != NULL ? a->file : dir) == SP_OK)
+		return SP_OK;
+	sp_err_set(err, "the name of the file is too long");
+	return SP_E_LIMIT;
 }
 
 /* --------------------------------------------------------------- the input */
@@ -217,7 +233,7 @@ static const char *verdict(enum sp_rc rc)
 	                          : "invalid";
 }
 
-static void print_text(const struct options *o, const struct sp_verify *v,
+static void print_text(const struct target *t, const struct sp_verify *v,
                        enum sp_rc rc)
 {
 	const struct sp_verify_sum *s = sp_verify_sum(v);
@@ -225,7 +241,7 @@ static void print_text(const struct options *o, const struct sp_verify *v,
 	printf("%s: %llu records, %llu transactions, %llu denied (%s)\n",
 	       verdict(rc), (unsigned long long)s->records,
 	       (unsigned long long)s->transactions,
-	       (unsigned long long)s->denied, o->file);
+	       (unsigned long long)s->denied, t->file);
 	print_faults(s);
 	print_opens(v);
 	if (rc != SP_OK)
@@ -234,7 +250,7 @@ static void print_text(const struct options *o, const struct sp_verify *v,
 	       s->head);
 	if (!s->closed)
 		puts("not closed: the keeper is running, or did not end well");
-	if (o->want.head == NULL && o->want.min_seq == 0)
+	if (!t->anchored)
 		puts("unanchored: an end that was cut off leaves no trace; "
 		     "keep the head and pass it with --head next time");
 }
@@ -259,7 +275,7 @@ static void put_faults(struct sp_buf *b, const struct sp_verify_sum *s)
 	sp_buf_text(b, "]");
 }
 
-static void print_json(const struct options *o, const struct sp_verify *v,
+static void print_json(const struct target *t, const struct sp_verify *v,
                        enum sp_rc rc)
 {
 	const struct sp_verify_sum *s = sp_verify_sum(v);
@@ -271,7 +287,7 @@ static void print_json(const struct options *o, const struct sp_verify *v,
 	sp_json_add_flag(&m, "closed", s->closed);
 	sp_json_add_u64(&m, "denied", s->denied);
 	sp_json_add_u64(&m, "fault_count", s->faults);
-	sp_json_add_text(&m, "file", sp_str(o->file));
+	sp_json_add_text(&m, "file", sp_str(t->file));
 	sp_json_add_text(&m, "head", sp_str(s->head));
 	sp_json_add_u64(&m, "last_seq", s->last_seq);
 	sp_json_add_u64(&m, "open", sp_verify_opens(v)->n);
@@ -288,44 +304,62 @@ static void print_json(const struct options *o, const struct sp_verify *v,
 	sp_buf_fini(&b);
 }
 
-static int cannot(const char *file)
-{
-	fprintf(stderr, "sallyport audit: %s: %s\n", file, strerror(errno));
-	return EXIT_UNDECIDED;
-}
-
-static int verify(const struct options *o)
+static enum sp_rc examine(const struct target *t, struct sp_verify *v,
+                          struct sp_err *err)
 {
 	SP_CLEANUP(sp_fd_close) int fd = -1;
-	struct sp_verify *v;
+
+	fd = open(t->file, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || !read_all(fd, v))
+		return sp_err_sys(err, t->file);
+	return SP_OK;
+}
+
+static int verify(const struct target *t)
+{
+	struct sp_verify *v = sp_verify_new(&t->want);
+	int status = EXIT_UNDECIDED;
+	struct sp_err err;
 	enum sp_rc rc;
 
-	fd = open(o->file, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return cannot(o->file);
-	v = sp_verify_new(&o->want);
-	if (!read_all(fd, v)) {
-		sp_verify_free(v);
-		return cannot(o->file);
+	if (examine(t, v, &err) < 0) {
+		fprintf(stderr, "sallyport audit: %s\n", err.text);
+	} else {
+		rc = sp_verify_end(v);
+		(t->json ? print_json : print_text)(t, v, rc);
+		if (rc != SP_E_LIMIT)
+			status = rc == SP_OK ? SP_EXIT_OK : SP_EXIT_FAIL;
 	}
-	rc = sp_verify_end(v);
-	(o->json ? print_json : print_text)(o, v, rc);
 	sp_verify_free(v);
-	return rc == SP_OK        ? SP_EXIT_OK
-	       : rc == SP_E_LIMIT ? EXIT_UNDECIDED
-	                          : SP_EXIT_FAIL;
+	return status;
+}
+
+static int usage(const char *what)
+{
+	fprintf(stderr, "sallyport audit: %s; see 'sallyport audit --help'\n",
+	        what);
+	return SP_EXIT_USAGE;
 }
 
 int sp_cli_audit(int argc, char **argv)
 {
-	struct options o = { 0 };
-	int rc = read_arguments(&o, argc, argv);
+	bool named = argc > 1 && strcmp(argv[1], "verify") == 0;
+	struct target t = { 0 };
+	struct args a = { 0 };
+	struct sp_err err;
+	int status;
 
-	if (rc == 0)
-		rc = verify(&o);
-	else if (rc < 0)
-		rc = SP_EXIT_OK;
-	if (fflush(stdout) != 0 || ferror(stdout))
-		return EXIT_UNDECIDED;
-	return rc;
+	/* `audit --help` as well as `audit verify --help`. */
+	if (parse(&a, argc - named, argv + named, &err) < 0)
+		return usage(err.text);
+	if (a.help)
+		help();
+	else if (!named)
+		return usage("verify is the only command, and it must come "
+		             "first");
+	else if (find_target(&t, &a, &err) < 0)
+		return usage(err.text);
+	status = a.help ? SP_EXIT_OK : verify(&t);
+	/* Said once for all output. */
+	return fflush(stdout) != 0 || ferror(stdout) ? EXIT_UNDECIDED : status;
 }

@@ -7,7 +7,6 @@
  * are shown as open. With -n the last lines are kept in a ring.
  */
 #include <errno.h>
-#include <getopt.h>
 #include <unistd.h>
 
 #include "audit/ids.h"
@@ -19,47 +18,86 @@
 #include "cli/commands.h"
 #include "cli/logs_tail.h"
 #include "cli/logs_view.h"
+#include "cli/opts.h"
 #include "cli/paths.h"
 #include "cli/text.h"
 
 #define LAST_MAX 100000u /* of -n */
 /* A line for people: every byte of a record may be shown as \u{10ffff}. */
-#define OUT_MAX (10u * SP_LINE_MAX)
+#define OUT_MAX ((size_t)10 * SP_LINE_MAX)
 
-static const char help[] =
-	"usage: sallyport logs [-f] [--json] [--sandbox NAME] [--denied]\n"
-	"                      [--since SPAN] [-n N]\n"
-	"\n"
-	"Shows what the sandboxes of this user sent or wanted to send: time,\n"
-	"sandbox, process, verdict, request, status, reason, rule, bytes and\n"
-	"duration, one line per transaction.\n"
-	"\n"
-	"  -f, --follow        wait for more; goes on when the log is "
-	"replaced\n"
-	"  --json              the records themselves, one JSON object a line\n"
-	"  -s, --sandbox NAME  only of this sandbox (name or id)\n"
-	"  --denied            only what was denied, or would be if the "
-	"policy\n"
-	"                      did not only observe (shown as \"watch\")\n"
-	"  --since SPAN        only of the last 30s, 10m, 2h, 7d\n"
-	"  -n N                only the last N lines (with -f: before "
-	"waiting)\n"
-	"  -h, --help          this text\n"
-	"\n"
-	"The log is not checked here: see 'sallyport audit verify'.\n";
-
-struct options {
-	bool follow, json, denied;
+struct args {
+	bool help, follow, json, denied;
 	const char *sandbox;
-	uint64_t from_us; /* wall clock */
-	uint64_t last;    /* 0: all */
+	const char *since;
+	uint64_t last; /* 0: all */
+};
+
+static const struct sp_opt options[] = {
+	{ .name = "follow",
+	  .letter = 'f',
+	  .kind = SP_OPT_FLAG,
+	  .at = offsetof(struct args, follow),
+	  .text = "wait for more; goes on when the log is replaced" },
+	{ .name = "json",
+	  .kind = SP_OPT_FLAG,
+	  .at = offsetof(struct args, json),
+	  .text = "the records themselves, one JSON object a line" },
+	{ .name = "sandbox",
+	  .letter = 's',
+	  .kind = SP_OPT_TEXT,
+	  .at = offsetof(struct args, sandbox),
+	  .arg = "NAME",
+	  .text = "only of this sandbox (name or id)" },
+	{ .name = "denied",
+	  .kind = SP_OPT_FLAG,
+	  .at = offsetof(struct args, denied),
+	  .text = "only what was denied, or would be if the policy did not\n"
+	          "                             only observe (\"watch\")" },
+	{ .name = "since",
+	  .kind = SP_OPT_TEXT,
+	  .at = offsetof(struct args, since),
+	  .arg = "SPAN",
+	  .text = "only of the last 30s, 10m, 2h, 7d" },
+	{ .name = "lines",
+	  .letter = 'n',
+	  .kind = SP_OPT_COUNT,
+	  .at = offsetof(struct args, last),
+	  .arg = "N",
+	  .text = "only the last N lines (with -f: before waiting)" },
+	{ .name = "help",
+	  .letter = 'h',
+	  .kind = SP_OPT_FLAG,
+	  .at = offsetof(struct args, help),
+	  .text = "this text" },
+};
+
+static void help(void)
+{
+	puts("usage: sallyport logs [OPTIONS]\n"
+	     "\n"
+	     "Shows what the sandboxes of this user sent or wanted to send: "
+	     "time,\n"
+	     "sandbox, process, verdict, request, status, reason, rule, bytes "
+	     "and\n"
+	     "duration, one line per transaction.\n");
+	sp_opts_help(options, SP_COUNT(options));
+	puts("\nThe log is not checked here: see 'sallyport audit verify'.");
+}
+
+/* Copies of the lines of what is open; a free place is NULL. */
+struct held {
+	char **line;
+	size_t n, cap;
+	size_t free; /* no free place before this one */
 };
 
 struct logs {
-	struct options o;
+	struct args o;
+	uint64_t from_us; /* wall clock */
 	bool color;
-	/* id of what is open -> copy of its line (sp_free), or 0 with --json */
-	struct sp_ids opens;
+	struct sp_ids opens; /* id to the place in held */
+	struct held held;
 	char **ring; /* of the last lines; NULL: straight to stdout */
 	size_t ring_at;
 	struct sp_buf out;
@@ -115,11 +153,33 @@ static void show_record(struct logs *l, struct sp_str line)
 
 /* ------------------------------------------------------------- the records */
 
+static size_t hold(struct held *h, struct sp_str line)
+{
+	while (h->free < h->n && h->line[h->free] != NULL)
+		h->free++;
+	if (h->free == h->cap) {
+		h->cap = h->cap == 0 ? 64 : 2 * h->cap;
+		h->line = sp_realloc(h->line, h->cap * sizeof(h->line[0]));
+	}
+	if (h->free == h->n)
+		h->n++;
+	h->line[h->free] = sp_strdup(line);
+	return h->free;
+}
+
+static void drop(struct held *h, size_t place)
+{
+	sp_free(h->line[place]);
+	h->line[place] = NULL;
+	if (place < h->free)
+		h->free = place;
+}
+
 static bool is_wanted(const struct logs *l, const struct sp_json *j)
 {
-	const struct options *o = &l->o;
+	const struct args *o = &l->o;
 
-	if (sp_view_num(j, "t") < o->from_us)
+	if (sp_view_num(j, "t") < l->from_us)
 		return false;
 	if (o->sandbox != NULL && !sp_view_is(j, "sbname", o->sandbox) &&
 	    !sp_view_is(j, "sb", o->sandbox))
@@ -141,7 +201,7 @@ static struct sp_str id_of(const struct sp_json *j)
 static void on_open(struct logs *l, struct sp_str line)
 {
 	struct sp_str id = id_of(&l->now);
-	char *copy = NULL;
+	size_t place;
 
 	if (id.n == 0 || !is_wanted(l, &l->now))
 		return;
@@ -152,29 +212,24 @@ static void on_open(struct logs *l, struct sp_str line)
 			show_transaction(l, &l->now, NULL);
 		return;
 	}
-	if (!l->o.json)
-		copy = sp_strdup(line);
+	place = hold(&l->held, line);
 	/* Twice the same id, or far too many: only in a damaged log. */
-	if (sp_ids_add(&l->opens, id, (uint64_t)(uintptr_t)copy) < 0)
-		sp_free(copy);
+	if (sp_ids_add(&l->opens, id, place) < 0)
+		drop(&l->held, place);
 }
 
 static void on_close(struct logs *l, struct sp_str line)
 {
 	struct sp_str id = id_of(&l->now);
-	uint64_t value;
-	char *copy;
+	uint64_t place;
 
-	if (id.n == 0 || !sp_ids_take(&l->opens, id, &value))
+	if (id.n == 0 || !sp_ids_take(&l->opens, id, &place))
 		return;
-	if (l->o.json) {
+	if (l->o.json)
 		show_record(l, line);
-		return;
-	}
-	copy = (char *)(uintptr_t)value;
-	if (sp_json_read(sp_str(copy), &l->open) == SP_OK)
+	else if (sp_json_read(sp_str(l->held.line[place]), &l->open) == SP_OK)
 		show_transaction(l, &l->open, &l->now);
-	sp_free(copy);
+	drop(&l->held, place);
 }
 
 /* Of the control plane: only for programs, and not with --denied. */
@@ -197,14 +252,14 @@ static void on_line(struct logs *l, struct sp_str line)
 		on_event(l, line);
 }
 
-struct held {
+struct unfinished {
 	uint64_t seq;
 	char *line;
 };
 
 static int by_seq(const void *a, const void *b)
 {
-	const struct held *x = a, *y = b;
+	const struct unfinished *x = a, *y = b;
 
 	return (x->seq > y->seq) - (x->seq < y->seq);
 }
@@ -212,94 +267,22 @@ static int by_seq(const void *a, const void *b)
 /* What is still open, in the order of the log. */
 static void show_opens(struct logs *l)
 {
-	struct sp_id_row *rows;
-	struct held *held;
-	size_t n;
+	const struct held *h = &l->held;
+	struct unfinished *u = sp_alloc(h->n + 1, sizeof(u[0]));
+	size_t n = 0;
 
-	rows = sp_ids_list(&l->opens, (struct sp_str){ 0 }, &n);
-	held = sp_alloc(n + 1, sizeof(held[0]));
-	for (size_t i = 0; i < n; i++) {
-		held[i].line = (char *)(uintptr_t)rows[i].value;
-		if (held[i].line != NULL &&
-		    sp_json_read(sp_str(held[i].line), &l->open) == SP_OK)
-			held[i].seq = sp_view_num(&l->open, "seq");
+	for (size_t i = 0; i < h->n; i++) {
+		if (h->line[i] == NULL ||
+		    sp_json_read(sp_str(h->line[i]), &l->open) < 0)
+			continue;
+		u[n].line = h->line[i];
+		u[n++].seq = sp_view_num(&l->open, "seq");
 	}
-	qsort(held, n, sizeof(held[0]), by_seq);
-	for (size_t i = 0; i < n; i++) {
-		if (held[i].line != NULL &&
-		    sp_json_read(sp_str(held[i].line), &l->open) == SP_OK)
+	qsort(u, n, sizeof(u[0]), by_seq);
+	for (size_t i = 0; i < n; i++)
+		if (sp_json_read(sp_str(u[i].line), &l->open) == SP_OK)
 			show_transaction(l, &l->open, NULL);
-		sp_free(held[i].line);
-	}
-	sp_free(held);
-	sp_free(rows);
-}
-
-/* ------------------------------------------------------------- the options */
-
-static int usage(const char *what, const char *arg)
-{
-	fprintf(stderr,
-	        "sallyport logs: %s '%s'; see 'sallyport logs --help'\n", what,
-	        arg);
-	return SP_EXIT_USAGE;
-}
-
-/* -1: wrong value. */
-static int set_option(struct options *o, int c, const char *arg)
-{
-	uint64_t span, now = sp_loop_wall_us();
-
-	if (c == 'f')
-		o->follow = true;
-	else if (c == 'j')
-		o->json = true;
-	else if (c == 'd')
-		o->denied = true;
-	else if (c == 's')
-		o->sandbox = arg;
-	else if (c == 'n')
-		return sp_text_u64(arg, &o->last) && o->last > 0 &&
-		                       o->last <= LAST_MAX
-		               ? 0
-		               : -1;
-	else if (!sp_text_span(arg, &span))
-		return -1;
-	else
-		o->from_us = span < now ? now - span : 0;
-	return 0;
-}
-
-/* -1: done, exit 0. */
-static int read_options(struct options *o, int argc, char **argv)
-{
-	static const struct option longs[] = {
-		{ "follow", no_argument, NULL, 'f' },
-		{ "json", no_argument, NULL, 'j' },
-		{ "denied", no_argument, NULL, 'd' },
-		{ "sandbox", required_argument, NULL, 's' },
-		{ "since", required_argument, NULL, 'S' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int c;
-
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":fhn:s:", longs, NULL)) != -1) {
-		if (c == 'h')
-			return fputs(help, stdout), -1;
-		if (c == ':')
-			return usage("a value is missing after",
-			             argv[optind - 1]);
-		if (c == '?')
-			return usage("unknown option", argv[optind - 1]);
-		if (set_option(o, c, optarg) < 0)
-			return usage(c == 'n' ? "not 1 to 100000:"
-			                      : "not a span such as 10m:",
-			             optarg);
-	}
-	return optind == argc ? 0 : usage("unexpected", argv[optind]);
+	sp_free(u);
 }
 
 /* ---------------------------------------------------------------- the work */
@@ -332,6 +315,7 @@ static enum sp_rc follow(struct logs *l, struct sp_tail *t)
 static int run(struct logs *l, const char *path)
 {
 	struct sp_tail t;
+	struct sp_err err;
 	enum sp_rc rc;
 
 	rc = sp_tail_init(&t, path, l->o.follow);
@@ -340,13 +324,14 @@ static int run(struct logs *l, const char *path)
 	if (rc == SP_OK && l->o.follow)
 		rc = follow(l, &t);
 	if (rc < 0 && errno == ENOENT)
-		fprintf(stderr,
-		        "sallyport logs: %s: there is no log yet; run "
-		        "something with 'sallyport run'\n",
-		        path);
+		sp_err_set(&err,
+		           "%s: there is no log yet; run something with "
+		           "'sallyport run'",
+		           path);
 	else if (rc < 0)
-		fprintf(stderr, "sallyport logs: %s: %s\n", path,
-		        strerror(errno));
+		rc = sp_err_sys(&err, path);
+	if (rc < 0)
+		fprintf(stderr, "sallyport logs: %s\n", err.text);
 	sp_tail_fini(&t);
 	return rc < 0 ? SP_EXIT_FAIL : SP_EXIT_OK;
 }
@@ -360,42 +345,77 @@ static bool wants_color(void)
 	       term != NULL && strcmp(term, "dumb") != 0;
 }
 
-static int show_logs(const struct options *o, const char *path)
+static int show_logs(const struct args *a, uint64_t from_us, const char *path)
 {
 	struct logs *l = SP_NEW(struct logs);
 	int status;
 
-	l->o = *o;
+	l->o = *a;
+	l->from_us = from_us;
 	l->color = wants_color();
 	sp_ids_init(&l->opens);
 	sp_buf_init(&l->out, OUT_MAX);
-	if (o->last > 0)
-		l->ring = sp_alloc(o->last, sizeof(l->ring[0]));
+	if (a->last > 0)
+		l->ring = sp_alloc(a->last, sizeof(l->ring[0]));
 	status = run(l, path);
-	show_opens(l);
+	if (!a->json)
+		show_opens(l);
 	empty_ring(l);
+	for (size_t i = 0; i < l->held.n; i++)
+		sp_free(l->held.line[i]);
+	sp_free(l->held.line);
 	sp_ids_fini(&l->opens);
 	sp_buf_fini(&l->out);
 	sp_free(l);
 	return status;
 }
 
+static enum sp_rc parse(struct args *a, int argc, char **argv,
+                        uint64_t *ret_from, struct sp_err *err)
+{
+	uint64_t span = 0, now = sp_loop_wall_us();
+	int rest = 0;
+
+	SP_TRY(sp_opts_parse(options, SP_COUNT(options), argc, argv, a, &rest,
+	                     err));
+	if (rest < argc)
+		sp_err_set(err, "unexpected: %s", argv[rest]);
+	else if (a->last > LAST_MAX)
+		sp_err_set(err, "--lines wants at most %u", LAST_MAX);
+	else if (a->since != NULL && !sp_text_span(a->since, &span))
+		sp_err_set(err, "--since wants a span such as 10m, not '%s'",
+		           a->since);
+	else {
+		*ret_from = span > 0 && span < now ? now - span : 0;
+		return SP_OK;
+	}
+	return SP_E_PROTO;
+}
+
 int sp_cli_logs(int argc, char **argv)
 {
-	struct options o = { 0 };
 	char path[SP_PATH_MAX + sizeof("/" SP_LOG_FILE)];
 	char dir[SP_PATH_MAX];
-	int rc;
+	struct args a = { 0 };
+	struct sp_err err;
+	uint64_t from_us = 0;
+	int status = SP_EXIT_OK;
 
-	rc = read_options(&o, argc, argv);
-	if (rc != 0)
-		return rc < 0 ? SP_EXIT_OK : rc;
-	if (sp_audit_dir(dir, sizeof(dir)) < 0) {
+	if (parse(&a, argc, argv, &from_us, &err) < 0) {
+		fprintf(stderr,
+		        "sallyport logs: %s; see 'sallyport logs --help'\n",
+		        err.text);
+		return SP_EXIT_USAGE;
+	}
+	if (a.help) {
+		help();
+	} else if (sp_audit_dir(dir, sizeof(dir)) < 0) {
 		fputs("sallyport logs: no home folder; set SALLYPORT_STATE\n",
 		      stderr);
-		return SP_EXIT_FAIL;
+		status = SP_EXIT_FAIL;
+	} else {
+		snprintf(path, sizeof(path), "%s/%s", dir, SP_LOG_FILE);
+		status = show_logs(&a, from_us, path);
 	}
-	snprintf(path, sizeof(path), "%s/%s", dir, SP_LOG_FILE);
-	rc = show_logs(&o, path);
-	return fflush(stdout) != 0 || ferror(stdout) ? SP_EXIT_FAIL : rc;
+	return fflush(stdout) != 0 || ferror(stdout) ? SP_EXIT_FAIL : status;
 }

@@ -23,7 +23,7 @@ static bool is_hidden(uint32_t cp)
 
 void sp_text_visible(struct sp_buf *b, struct sp_str s)
 {
-	uint8_t utf8[4];
+	uint8_t utf8[4] = { 0 };
 	uint32_t cp;
 
 	while (s.n > 0) {
@@ -75,17 +75,6 @@ static size_t digits(const char *s, uint64_t *ret)
 			return 0;
 	*ret = v;
 	return n;
-}
-
-bool sp_text_u64(const char *s, uint64_t *ret)
-{
-	uint64_t v;
-	size_t n = digits(s, &v);
-
-	if (n == 0 || s[n] != '\0')
-		return false;
-	*ret = v;
-	return true;
 }
 
 bool sp_text_span(const char *s, uint64_t *ret_us)

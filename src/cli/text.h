@@ -17,8 +17,6 @@ void sp_text_bytes(struct sp_buf *b, uint64_t n);
 /* Microseconds: "870us", "8.1ms", "2.5s", "3m12s" */
 void sp_text_duration(struct sp_buf *b, uint64_t us);
 
-/* All of it decimal digits, below 2^64. */
-bool sp_text_u64(const char *s, uint64_t *ret);
 /* "30s", "10m", "2h", "7d" in microseconds. */
 bool sp_text_span(const char *s, uint64_t *ret_us);
 

@@ -140,26 +140,6 @@ static enum sp_rc word(struct reader *r)
 	return SP_E_PROTO;
 }
 
-static enum sp_rc array(struct reader *r, unsigned depth)
-{
-	struct sp_json_tok *t;
-
-	SP_TRY(new_tok(r, SP_JSON_ARRAY, &t));
-	sp_str_take(&r->in, 1);
-	blanks(r);
-	if (!accept_byte(r, ']')) {
-		do {
-			SP_TRY(value(r, depth));
-			t->n++;
-		} while (accept_byte(r, ','));
-		if (!accept_byte(r, ']'))
-			return SP_E_PROTO;
-	}
-	t->next = r->j->n;
-	t->raw.n = (size_t)(r->in.p - t->raw.p);
-	return SP_OK;
-}
-
 /*
  * Keys in canonical order, the usual case, are proved different by comparing
  * neighbors; else each is compared with all before it (at most 95: tokens).
@@ -195,25 +175,35 @@ static enum sp_rc member(struct reader *r, unsigned depth)
 	return value(r, depth);
 }
 
-static enum sp_rc object(struct reader *r, unsigned depth)
+/* The inside of an array or object, and its closing bracket. */
+static enum sp_rc elements(struct reader *r, unsigned depth, uint8_t close,
+                           uint16_t *ret_n)
 {
+	bool is_object = close == '}';
+
+	*ret_n = 0;
+	sp_str_take(&r->in, 1);
+	blanks(r);
+	if (accept_byte(r, close))
+		return SP_OK;
+	do {
+		SP_TRY(is_object ? member(r, depth) : value(r, depth));
+		++*ret_n;
+	} while (accept_byte(r, ','));
+	return accept_byte(r, close) ? SP_OK : SP_E_PROTO;
+}
+
+static enum sp_rc container(struct reader *r, unsigned depth)
+{
+	bool is_object = peek(r) == '{';
 	uint16_t index = r->j->n;
 	struct sp_json_tok *t;
 
-	SP_TRY(new_tok(r, SP_JSON_OBJECT, &t));
-	sp_str_take(&r->in, 1);
-	blanks(r);
-	if (!accept_byte(r, '}')) {
-		do {
-			SP_TRY(member(r, depth));
-			t->n++;
-		} while (accept_byte(r, ','));
-		if (!accept_byte(r, '}'))
-			return SP_E_PROTO;
-	}
+	SP_TRY(new_tok(r, is_object ? SP_JSON_OBJECT : SP_JSON_ARRAY, &t));
+	SP_TRY(elements(r, depth, is_object ? '}' : ']', &t->n));
 	t->next = r->j->n;
 	t->raw.n = (size_t)(r->in.p - t->raw.p);
-	return has_duplicates(r->j, index) ? SP_E_PROTO : SP_OK;
+	return is_object && has_duplicates(r->j, index) ? SP_E_PROTO : SP_OK;
 }
 
 static enum sp_rc by_first_byte(struct reader *r, unsigned depth)
@@ -223,7 +213,7 @@ static enum sp_rc by_first_byte(struct reader *r, unsigned depth)
 	if (c == '{' || c == '[') {
 		if (depth == SP_JSON_DEPTH_MAX)
 			return SP_E_LIMIT;
-		return c == '{' ? object(r, depth + 1) : array(r, depth + 1);
+		return container(r, depth + 1);
 	}
 	if (c == '"')
 		return string(r);
@@ -288,7 +278,7 @@ const struct sp_json_tok *sp_json_member(const struct sp_json *j, uint16_t obj,
 void sp_json_text(const struct sp_json_tok *t, struct sp_buf *b)
 {
 	struct sp_str raw = t->raw;
-	uint8_t utf8[4];
+	uint8_t utf8[4] = { 0 };
 	uint32_t cp;
 
 	if (!t->escaped) {

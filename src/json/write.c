@@ -5,33 +5,34 @@
 #include "json/utf8.h"
 
 /* Escapes with a letter (RFC 8785, 3.2.2.2); other controls are \u00xx. */
-static char short_escape(uint32_t c)
+static uint8_t short_escape(uint32_t c)
 {
-	static const char letter[0x20] = {
+	static const uint8_t letter[0x20] = {
 		['\b'] = 'b', ['\t'] = 't', ['\n'] = 'n',
 		['\f'] = 'f', ['\r'] = 'r',
 	};
 
 	if (c == '"' || c == '\\')
-		return (char)c;
-	return c < 0x20 ? letter[c] : '\0';
+		return (uint8_t)c;
+	return c < 0x20 ? letter[c] : 0;
 }
 
 /* One byte or sequence that cannot simply be copied. */
 static uint8_t *put_special(uint8_t *p, struct sp_str *s)
 {
+	static const uint8_t unit[] = { '\\', 'u', '0', '0' };
 	static const char hex[] = "0123456789abcdef";
 	uint32_t cp;
-	char letter;
+	uint8_t letter;
 
 	/* What was not UTF-8 arrives here as the replacement character. */
 	sp_utf8_next(s, &cp);
 	letter = short_escape(cp);
-	if (letter != '\0') {
+	if (letter != 0) {
 		*p++ = '\\';
-		*p++ = (uint8_t)letter;
+		*p++ = letter;
 	} else if (cp < 0x20) {
-		memcpy(p, "\\u00", 4);
+		memcpy(p, unit, sizeof(unit));
 		p[4] = (uint8_t)hex[cp >> 4];
 		p[5] = (uint8_t)hex[cp & 15];
 		p += 6;
@@ -123,7 +124,8 @@ static void put_member(struct sp_buf *b, const struct sp_json_member *m,
 	*p++ = first ? '{' : ',';
 	*p++ = '"';
 	memcpy(p, m->key, n);
-	memcpy(p + n, "\":", 2);
+	p[n] = '"';
+	p[n + 1] = ':';
 	sp_buf_commit(b, n + 4);
 	switch (m->kind) {
 	case SP_JSON_M_TEXT:

@@ -268,8 +268,12 @@ static void deny_by_default(const struct inquiry *q, const struct miss *miss,
 		deny(d, SP_REASON_PORT_DENIED, rule);
 		return;
 	}
-	deny(d, miss->port ? SP_REASON_PORT_DENIED : SP_REASON_HOST_DENIED,
-	     miss->port ? "rules" : step);
+	if (miss->port)
+		deny(d, SP_REASON_PORT_DENIED, "rules");
+	else if (q->rq->host->kind != SP_HOST_NAME)
+		deny(d, SP_REASON_NO_NAME, step);
+	else
+		deny(d, SP_REASON_HOST_DENIED, step);
 }
 
 static void allow(const struct inquiry *q, enum sp_rule_result rule,
@@ -342,9 +346,9 @@ static enum sp_tls_mode tls_mode(const struct inquiry *q, char *rule)
 /* These are what an operator wants to see before enforcing; see policy.h. */
 static bool is_observable(enum sp_reason r)
 {
-	return r == SP_REASON_HOST_DENIED || r == SP_REASON_PORT_DENIED ||
-	       r == SP_REASON_METHOD_DENIED || r == SP_REASON_PATH_DENIED ||
-	       r == SP_REASON_RULE_DENIED;
+	return r == SP_REASON_HOST_DENIED || r == SP_REASON_NO_NAME ||
+	       r == SP_REASON_PORT_DENIED || r == SP_REASON_METHOD_DENIED ||
+	       r == SP_REASON_PATH_DENIED || r == SP_REASON_RULE_DENIED;
 }
 
 /*

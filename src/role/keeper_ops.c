@@ -219,6 +219,7 @@ static enum sp_rc on_policy(struct sp_peer *id, struct sp_packet *m)
 	}
 	if (b->logged)
 		log_policy(b);
+	log_flush(p->k);
 	proxy_policy(b);
 	sp_put_u32(&w, b->epoch);
 	sp_put_str(&w, sp_str(sp_policy_hash(b->policy)));
@@ -240,6 +241,7 @@ static enum sp_rc on_kill(struct sp_peer *id, struct sp_packet *m)
 	if (b == NULL)
 		return SP_OK;
 	log_kill(b, "client");
+	log_flush(p->k);
 	if (b->launcher != NULL)
 		peer_text(b->launcher, SP_IPC_NOTICE, "killed by the operator");
 	box_kill(b);

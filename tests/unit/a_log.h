@@ -100,7 +100,7 @@ static inline size_t slurp(const char *file, char *buf, size_t cap)
 	ssize_t n = read(fd, buf, cap - 1);
 
 	close(fd);
-	assert_true(n >= 0);
+	assert_true(n >= 0 && (size_t)n < cap - 1);
 	buf[n] = '\0';
 	return (size_t)n;
 }
@@ -117,13 +117,16 @@ static inline void spill(const char *file, const char *buf, size_t n)
 static inline enum sp_rc verify(const struct bench *b,
                                 struct sp_verify_sum *ret)
 {
-	static char buf[4 << 20];
+	static char buf[64 << 10];
 	struct sp_verify_want want = { 0 };
 	struct sp_verify *v = sp_verify_new(&want);
-	size_t n = slurp(b->file, buf, sizeof(buf));
+	int fd = open(b->file, O_RDONLY | O_CLOEXEC);
 	enum sp_rc rc;
+	ssize_t n;
 
-	sp_verify_feed(v, (struct sp_str){ (uint8_t *)buf, n });
+	while ((n = read(fd, buf, sizeof(buf))) > 0)
+		sp_verify_feed(v, (struct sp_str){ (uint8_t *)buf, (size_t)n });
+	close(fd);
 	rc = sp_verify_end(v);
 	*ret = *sp_verify_sum(v);
 	for (unsigned i = 0; i < ret->n; i++)

@@ -42,7 +42,7 @@ static const struct {
 	{ "1.0", NULL, SP_E_PROTO },
 	{ "1e3", NULL, SP_E_PROTO },
 	{ "tru", NULL, SP_E_PROTO },
-	{ "nulll", NULL, SP_E_PROTO },
+	{ "null0", NULL, SP_E_PROTO },
 	{ "", NULL, SP_E_PROTO },
 	{ "{} {}", NULL, SP_E_PROTO },
 	{ "{\"a\":1,}", NULL, SP_E_PROTO },
