@@ -34,7 +34,7 @@ def judge(records, servers):
         wrong.append(f"allowed were only {sorted(map(str, allowed))}")
     if DENIED_SITE in allowed:
         wrong.append(f"{DENIED_SITE} was allowed")
-    for reason in ("host_denied", "host_mismatch", "no_name_for_address"):
+    for reason in ("host_denied", "host_mismatch", "sni_mismatch"):
         if reason not in denied:
             wrong.append(f"nothing was denied as {reason}")
     return wrong

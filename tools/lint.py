@@ -112,7 +112,7 @@ def main():
     root = pathlib.Path(__file__).resolve().parent.parent
     for path in sorted(root.glob("*/**/*")):
         rel = path.relative_to(root)
-        if rel.parts[0].startswith("b-") or path.suffix not in (
+        if rel.parts[0].startswith(("b-", ".deps")) or path.suffix not in (
                 ".c", ".h", ".py", ".sh"):
             continue
         text = path.read_text()

@@ -37,7 +37,7 @@ struct args {
 	const char *policy, *cwd, *name, *project, *capture, *tier, *disable;
 	struct sp_words allow, deny, rw, ro, env;
 	uint64_t memory, cpu_s, pids, files, fsize;
-	bool nested, quiet, help;
+	bool nested, quiet, no_policy, help;
 };
 
 #define AT(member) offsetof(struct args, member)
@@ -45,7 +45,9 @@ struct args {
 /* clang-format off */
 static const struct sp_opt options[] = {
 	{ "policy", 'p', SP_OPT_TEXT, AT(policy), "FILE",
-	  "Policy file. Default: sallyport.yaml here, if there is one." },
+	  "Policy file. Is not looked for: see --no-policy." },
+	{ "no-policy", 0, SP_OPT_FLAG, AT(no_policy), NULL,
+	  "Do without the sallyport.yaml that lies here." },
 	{ "allow", 0, SP_OPT_LIST, AT(allow), "HOST[:PORT]",
 	  "Allow a host in addition to the policy file." },
 	{ "deny", 0, SP_OPT_LIST, AT(deny), "HOST",
@@ -233,8 +235,7 @@ static enum sp_rc choose_paths(const struct args *a, struct sp_plan *p,
 	return SP_OK;
 }
 
-/* ---- identity
- * ----------------------------------------------------------------- */
+/* ---- identity -------------------------------------------------------- */
 
 static bool read_id(const char *const *env, const char *name, uint32_t *ret)
 {
@@ -278,8 +279,7 @@ static void choose_ids(struct sp_plan *p, const char *const *env)
 	p->user = "sandbox";
 }
 
-/* ---- the rest of the plan
- * ------------------------------------------------------- */
+/* ---- the rest of the plan -------------------------------------------- */
 
 static enum sp_rc read_disable(const char *list, uint64_t *ret,
                                struct sp_err *err)
@@ -358,19 +358,25 @@ static void choose_env(const struct args *a, struct sp_plan *p,
 	p->bundles = ret->bundles;
 }
 
-/* A missing default is no policy; one that was named must be there. */
+/* Only what is named is used: doc/decisions/0004. */
 static enum sp_rc choose_policy(const struct args *a, struct sp_plan *p,
                                 struct sp_err *err)
 {
 	p->policy = "";
 	if (a->policy != NULL)
 		return real(a->policy, &p->policy, err);
-	if (access(DEFAULT_POLICY, F_OK) < 0)
+	if (a->no_policy || access(DEFAULT_POLICY, F_OK) < 0) {
+		if (a->allow.n == 0 && !a->quiet)
+			fputs("sallyport: no policy: every public host is "
+			      "allowed, and recorded; --allow HOST or -p FILE "
+			      "narrows that\n",
+			      stderr);
 		return SP_OK;
-	SP_TRY(real(DEFAULT_POLICY, &p->policy, err));
-	if (!a->quiet)
-		fprintf(stderr, "sallyport: policy %s\n", p->policy);
-	return SP_OK;
+	}
+	sp_err_set(err, DEFAULT_POLICY " is here but not named: use it with "
+	                               "-p " DEFAULT_POLICY
+	                               ", or do without it with --no-policy");
+	return SP_E_DENIED;
 }
 
 static enum sp_rc make_plan(const struct args *a, const char *const *outer,
@@ -399,8 +405,7 @@ static enum sp_rc make_plan(const struct args *a, const char *const *outer,
 	return SP_OK;
 }
 
-/* ---- keeper and launcher
- * --------------------------------------------------------- */
+/* ---- keeper and launcher --------------------------------------------- */
 
 static enum sp_rc policy_source(const struct sp_plan *p, int *ret,
                                 struct sp_err *err)

@@ -142,12 +142,13 @@ static enum sp_rc wanted(const struct sp_conf *c, const struct sp_key *k,
                          const struct sp_node *v, const char *what,
                          struct sp_err *err)
 {
-	const char * or = k->kind == SP_KEY_WORD ? "one of: " : "";
+	const char *prefix = what == k->words ? "one of: " : "";
 
 	if (v->kind == SP_NODE_SCALAR && v->text.n > 0)
 		return sp_conf_bad(c, v, err, "%s: expected %s%s, not '%.*s'",
-		                   k->name, or, what, KEY(v->text));
-	return sp_conf_bad(c, v, err, "%s: expected %s%s", k->name, or, what);
+		                   k->name, prefix, what, KEY(v->text));
+	return sp_conf_bad(c, v, err, "%s: expected %s%s", k->name, prefix,
+	                   what);
 }
 
 static enum sp_rc check_scalar(const struct sp_conf *c, const struct sp_key *k,

@@ -112,19 +112,29 @@ void sp_host_from_addr(const struct sp_addr *a, struct sp_host *ret)
 	set_text(ret, bracketed);
 }
 
-/* s is ASCII and free of escapes. */
+/*
+ * s is ASCII and free of escapes. WHATWG looks for a number in the last label
+ * after removing one dot; we remove all. So behind several dots what is no
+ * address is a name, as there, and keeps its dots ("foo.09.."): without them
+ * it would be refused when it is read again. What is an address stays one.
+ */
 static enum sp_rc finish_name(struct sp_str s, struct sp_host *ret)
 {
 	struct sp_host h = { .kind = SP_HOST_NAME };
+	size_t dots = 0;
 	struct sp_addr a;
 
-	while (s.n > 0 && s.p[s.n - 1] == '.')
-		s.n--;
+	for (; s.n > 0 && s.p[s.n - 1] == '.'; s.n--)
+		dots++;
 	SP_TRY(check_labels(s));
 	if (sp_ipv4_ends_in_number(s)) {
-		SP_TRY(sp_ipv4_parse(s, &a));
-		sp_host_from_addr(&a, ret);
-		return SP_OK;
+		enum sp_rc rc = sp_ipv4_parse(s, &a);
+
+		if (rc == SP_OK)
+			sp_host_from_addr(&a, ret);
+		if (rc == SP_OK || dots < 2 || s.n + dots > SP_HOST_MAX)
+			return rc;
+		s.n += dots;
 	}
 	for (size_t i = 0; i < s.n; i++)
 		h.text[i] = (char)sp_lower(s.p[i]);

@@ -18,13 +18,20 @@ static const bool by_name[] = {
 	[SP_ADDR_MULTICAST] = false,   [SP_ADDR_RESERVED] = false,
 };
 
-/* A name from the host's point of view; the port 0 stands for any. */
+/* For entries that open: port 0 stands for any. */
+static void opening(struct sp_target *t, const struct sp_host *host,
+                    uint16_t port)
+{
+	sp_target_init(t, host, port, false);
+	t->any_port = port == 0;
+}
+
 static bool name_exempt(const struct sp_policy *p, const struct sp_host *host,
                         uint16_t port)
 {
 	struct sp_target t;
 
-	sp_target_init(&t, host, port, false);
+	opening(&t, host, port);
 	return host->kind == SP_HOST_NAME &&
 	       sp_patset_find(&p->exempt, &t) != NULL;
 }
@@ -36,7 +43,7 @@ static bool addr_exempt(const struct sp_policy *p, const struct sp_addr *addr,
 	struct sp_target t;
 
 	sp_host_from_addr(addr, &h);
-	sp_target_init(&t, &h, port, false);
+	opening(&t, &h, port);
 	return sp_patset_find_addr(&p->exempt, &t) != NULL;
 }
 
@@ -46,7 +53,7 @@ static bool has_address_rule(const struct sp_policy *p,
 {
 	struct sp_target t;
 
-	sp_target_init(&t, host, port, false);
+	opening(&t, host, port);
 	if (sp_patset_find_addr(&p->exempt, &t) != NULL ||
 	    sp_patset_find_addr(&p->tcp, &t) != NULL)
 		return true;
@@ -81,9 +88,21 @@ static const struct sp_pinned *find_pinned(const struct sp_policy *p,
 	const struct sp_pat *hit;
 	struct sp_target t;
 
-	sp_target_init(&t, host, port, false);
+	opening(&t, host, port);
 	hit = sp_patset_find(&p->resolve, &t);
 	return hit != NULL ? &p->pinned[hit - p->resolve.pat] : NULL;
+}
+
+static bool is_target(const struct sp_policy *p, const struct sp_host *host,
+                      uint16_t port, const struct sp_addr *addr)
+{
+	sp_assert(p->resolve.n == 0 || p->pinned != NULL);
+	for (uint32_t i = 0; i < p->resolve.n; i++)
+		if (sp_str_eq(p->resolve.pat[i].text, sp_host_str(host)) &&
+		    p->pinned[i].port == port &&
+		    sp_addr_eq(&p->pinned[i].addr, addr))
+			return true;
+	return false;
 }
 
 /* port is what was asked for, or what the override made of it. */
@@ -92,14 +111,16 @@ static bool is_pinned(const struct sp_policy *p, const struct sp_host *host,
 {
 	const struct sp_pinned *pin = find_pinned(p, host, port);
 
-	if (pin != NULL && sp_addr_eq(&pin->addr, addr))
-		return true;
-	for (uint32_t i = 0; i < p->resolve.n; i++)
-		if (sp_str_eq(p->resolve.pat[i].text, sp_host_str(host)) &&
-		    p->pinned[i].port == port &&
-		    sp_addr_eq(&p->pinned[i].addr, addr))
-			return true;
-	return false;
+	return (pin != NULL && sp_addr_eq(&pin->addr, addr)) ||
+	       is_target(p, host, port, addr);
+}
+
+/* Any of the three ways to open what is not public. */
+static bool is_exempt(const struct sp_policy *p, const struct sp_host *host,
+                      uint16_t port, const struct sp_addr *addr)
+{
+	return is_pinned(p, host, port, addr) || addr_exempt(p, addr, port) ||
+	       (by_name[sp_addr_class(addr)] && name_exempt(p, host, port));
 }
 
 bool sp_policy_override(const struct sp_policy *p, const struct sp_host *host,
@@ -152,17 +173,15 @@ void sp_policy_address(const struct sp_policy *p, const struct sp_host *host,
 	if (denied != NULL) {
 		sp_pat_text(denied, text, sizeof(text));
 		deny(ret, SP_REASON_HOST_BLOCKED, text);
-	} else if (is_pinned(p, host, port, &a) || addr_exempt(p, &a, port) ||
-	           (by_name[c] && name_exempt(p, host, port))) {
-		allow(ret);
-	} else if (host->kind != SP_HOST_NAME &&
-	           !has_address_rule(p, host, port)) {
-		deny(ret, SP_REASON_NO_NAME, sp_addr_class_name(c));
-	} else if (sp_host_is_internal(host)) {
-		deny(ret, SP_REASON_ADDRESS_DENIED, INTERNAL);
-	} else if (c == SP_ADDR_PUBLIC) {
-		allow(ret);
-	} else {
-		deny(ret, SP_REASON_ADDRESS_DENIED, sp_addr_class_name(c));
+		return;
 	}
+	allow(ret);
+	if (is_exempt(p, host, port, &a))
+		return;
+	if (host->kind != SP_HOST_NAME && !has_address_rule(p, host, port))
+		deny(ret, SP_REASON_NO_NAME, sp_addr_class_name(c));
+	else if (sp_host_is_internal(host))
+		deny(ret, SP_REASON_ADDRESS_DENIED, INTERNAL);
+	else if (c != SP_ADDR_PUBLIC)
+		deny(ret, SP_REASON_ADDRESS_DENIED, sp_addr_class_name(c));
 }

@@ -43,7 +43,8 @@ static const struct sp_key rule_keys[] = {
 static const struct sp_key tls_keys[] = {
 	{ .name = "splice", .kind = SP_KEY_TEXTS, .max = SP_PATSET_MAX,
 	  .example = "splice: [pinned.example.com]",
-	  .text = "Hosts whose TLS is passed on unread." },
+	  .text = "Hosts whose TLS is passed on unread. Where a rule looks at "
+	          "methods or paths, TLS is intercepted all the same." },
 	{ .name = "deny", .kind = SP_KEY_TEXTS, .max = SP_PATSET_MAX,
 	  .text = "Hosts to which TLS is refused." },
 	{ .name = "roots", .kind = SP_KEY_TEXTS, .max = SP_ROOTS_MAX,

@@ -229,8 +229,8 @@ static void splice_hides(struct lint *l)
 		if ((r->methods.n > 0 || r->paths.n > 0) && !r->has_tls &&
 		    sets_meet(&p->splice, &r->hosts))
 			report(l, r->line,
-			       "rules[%u] looks at requests, but tls.splice "
-			       "hides them for this host",
+			       "rules[%u] looks at requests, so this host is "
+			       "intercepted in spite of tls.splice",
 			       i);
 	}
 }
@@ -423,7 +423,7 @@ static const struct check {
 	{ "duplicate", duplicates },
 	{ "rule-shadowed", shadowed_rules },
 	{ "limit-undone", limits_undone },
-	{ "splice-hides-rule", splice_hides },
+	{ "splice-ignored", splice_hides },
 	{ "shared-suffix", shared_suffixes },
 	{ "no-effect", no_effect },
 	{ "address-guard", guarded_anyway },

@@ -10,9 +10,6 @@
 #include "policy/glob.h"
 #include "policy/pattern.h"
 
-#define HASH_SEED  UINT32_C(0x811c9dc5)
-#define HASH_PRIME UINT32_C(0x01000193)
-
 bool sp_ports_has(const struct sp_ports *p, uint16_t port)
 {
 	if (p->any)
@@ -27,7 +24,6 @@ void sp_target_init(struct sp_target *t, const struct sp_host *host,
                     uint16_t port, bool inner)
 {
 	*t = (struct sp_target){ .host = sp_host_str(host), .port = port };
-	t->any_port = port == 0;
 	if (host->kind == SP_HOST_NAME)
 		return;
 	t->addr = &host->addr;
@@ -35,17 +31,12 @@ void sp_target_init(struct sp_target *t, const struct sp_host *host,
 		(void)sp_addr_inner(&host->addr, &t->inner); /* may have none */
 }
 
-static uint32_t hash_byte(uint32_t h, uint8_t c)
-{
-	return (h ^ c) * HASH_PRIME;
-}
-
 static uint32_t hash_back(struct sp_str s)
 {
-	uint32_t h = HASH_SEED;
+	uint32_t h = SP_PAT_HASH_SEED;
 
 	for (size_t i = s.n; i > 0; i--)
-		h = hash_byte(h, s.p[i - 1]);
+		h = sp_pat_hash(h, s.p[i - 1]);
 	return h;
 }
 
@@ -200,13 +191,13 @@ static bool rest_matches(const struct sp_pat *p, const struct sp_target *t)
 const struct sp_pat *sp_patset_find(const struct sp_patset *s,
                                     const struct sp_target *t)
 {
-	uint32_t hash = HASH_SEED, best = UINT32_MAX;
+	uint32_t hash = SP_PAT_HASH_SEED, best = UINT32_MAX;
 	const struct sp_pat *exact;
 
 	if (s->n == 0)
 		return NULL;
 	for (size_t at = t->host.n; at > 0; at--) {
-		hash = hash_byte(hash, t->host.p[at - 1]);
+		hash = sp_pat_hash(hash, t->host.p[at - 1]);
 		if (t->host.p[at - 1] == '.')
 			best = find_suffix(s, t, at - 1, hash, best);
 	}

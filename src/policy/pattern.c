@@ -185,14 +185,14 @@ static bool ends_with(struct sp_str s, const char *end)
 
 static const char *check_glob(struct sp_str s)
 {
-	bool v6 = s.p[0] == '[';
+	bool v6 = s.p[0] == '[' && s.p[s.n - 1] == ']';
 
-	if (v6 != (s.p[s.n - 1] == ']'))
-		return "'[' and ']' around an IPv6 address only";
-	for (size_t i = 1; i + 1 < s.n; i++) {
-		if (s.p[i] == '[' || s.p[i] == ']')
+	for (size_t i = 0; i < s.n; i++) {
+		bool edge = i == 0 || i + 1 == s.n;
+
+		if ((s.p[i] == '[' || s.p[i] == ']') && !(v6 && edge))
 			return "a host; '*' is the only wildcard";
-		if (s.p[i] == '.' && s.p[i - 1] == '.')
+		if (s.p[i] == '.' && i > 0 && s.p[i - 1] == '.')
 			return "a host without empty labels";
 	}
 	if (!v6 && has(s, ':'))
@@ -277,7 +277,7 @@ enum sp_rc sp_pat_parse(struct sp_str in, const struct sp_pat_use *use,
 
 void sp_pat_fini(struct sp_pat *p)
 {
-	sp_free((void *)(uintptr_t)p->text.p);
+	sp_str_free(p->text);
 	*p = (struct sp_pat){ 0 };
 }
 

@@ -66,12 +66,19 @@ void sp_pat_text(const struct sp_pat *p, char *buf, size_t cap);
 /* '*' is any run of bytes, the empty one too; nothing else is special. */
 bool sp_glob_match(struct sp_str pattern, struct sp_str text);
 
+/* The hash of a text, byte by byte from its end. */
+#define SP_PAT_HASH_SEED UINT32_C(0x811c9dc5)
+static inline uint32_t sp_pat_hash(uint32_t h, uint8_t c)
+{
+	return (h ^ c) * UINT32_C(0x01000193);
+}
+
 struct sp_target {
 	struct sp_str host;
-	const struct sp_addr *addr; /* NULL for names */
-	struct sp_addr inner;       /* family 0, or the IPv4 address inside */
-	uint16_t port;
-	bool any_port;                /* ports do not matter */
+	const struct sp_addr *addr;   /* NULL for names */
+	struct sp_addr inner;         /* family 0, or the IPv4 address inside */
+	uint16_t port;                /* 0: only entries for all ports match */
+	bool any_port;                /* or: every port matches */
 	const struct sp_ports *plain; /* of entries without port; NULL: all */
 };
 

@@ -55,7 +55,8 @@ struct sp_request {
 /*
  * Connection level: may anything at all go to (host, port)? A deny here ends
  * the matter; an allow is preliminary when rules look at method or path. Port
- * 0 asks about any port (DNS). TLS mode: decided here, by host and port.
+ * 0 asks about any port: an allow if one port might be allowed. TLS mode:
+ * decided here, by host and port; SPLICE only if all requests are allowed.
  */
 void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
                        uint16_t port, struct sp_decision *ret);
@@ -72,7 +73,7 @@ void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
  */
 typedef void sp_policy_note(void *ctx, const char *step, const char *text);
 void sp_policy_explain(const struct sp_policy *p, const struct sp_request *rq,
-                       bool connect, sp_policy_note *note, void *ctx,
+                       bool connect, sp_policy_note *note_fn, void *ctx,
                        struct sp_decision *ret);
 /*
  * The line of the policy that would allow what was denied, or "" if a line
@@ -97,7 +98,7 @@ void sp_policy_address(const struct sp_policy *p, const struct sp_host *host,
                        uint16_t port, const struct sp_addr *addr,
                        struct sp_decision *ret);
 
-/* Could anything at all be allowed to this name, on whatever port? (DNS) */
+/* Might anything be allowed to this name, on whatever port? (DNS) */
 bool sp_policy_name_allowed(const struct sp_policy *p,
                             const struct sp_host *host);
 

@@ -11,8 +11,8 @@
 
 #include "policy/pattern.h"
 #include "policy/policy.h"
+#include "policy/rulemap.h"
 
-#define SP_RULES_MAX          1024u
 #define SP_METHODS_MAX        32u
 #define SP_METHOD_MAX         32u /* bytes */
 #define SP_PATHS_MAX          256u
@@ -54,6 +54,7 @@ struct sp_policy {
 	struct sp_patset denied, allowed, tcp, splice, tls_deny, exempt;
 	struct sp_rule *rule;
 	uint32_t n_rules;
+	struct sp_rulemap rulemap;
 	struct sp_patset resolve;
 	struct sp_pinned *pinned; /* one for each pattern of resolve */
 	struct sp_texts roots;
@@ -63,6 +64,15 @@ struct sp_policy {
 	bool internet_set;
 	uint32_t internet_line;
 };
+
+/* The sets of a policy, in the order of the encoded form. */
+#define SP_POLICY_SETS(X)                                                      \
+	X(denied)                                                              \
+	X(allowed)                                                             \
+	X(tcp)                                                                 \
+	X(splice)                                                              \
+	X(tls_deny)                                                            \
+	X(exempt)
 
 /* A name of each set in messages and in sp_decision.rule. */
 #define SP_SET_DENIED  "denied_hosts"

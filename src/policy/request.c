@@ -18,8 +18,8 @@ struct inquiry {
 	const struct sp_policy *p;
 	const struct sp_request *rq;
 	struct sp_target t;
+	struct sp_ruleset rules; /* that can be about this host */
 	enum level level;
-	bool any_port; /* allowing entries match whatever their port is */
 	const struct sp_handlers *handlers; /* NULL: none */
 	sp_policy_note *note;               /* NULL: nobody asks */
 	void *note_ctx;
@@ -111,16 +111,18 @@ static enum sp_rc canon_path(struct inquiry *q)
 	return q->path_rc;
 }
 
+/* Port 0: allowing rules match with any port, denying ones with all. */
 static bool host_matches(const struct inquiry *q, const struct sp_rule *r,
                          bool any_port)
 {
 	struct sp_target t = q->t;
 
 	t.plain = &r->ports;
-	t.any_port = any_port || (q->any_port && r->action == SP_VERDICT_ALLOW);
+	t.any_port = any_port;
 	if (r->action == SP_VERDICT_DENY)
 		return sp_patset_find(&r->hosts, &t) != NULL ||
 		       sp_patset_find_addr(&r->hosts, &t) != NULL;
+	t.any_port = t.any_port || q->rq->port == 0;
 	t.inner.family = 0;
 	return sp_patset_find(&r->hosts, &t) != NULL;
 }
@@ -198,7 +200,8 @@ static enum sp_rc run_rules(struct inquiry *q, enum sp_rule_result *ret,
 {
 	const struct sp_policy *p = q->p;
 
-	for (uint32_t i = 0; i < p->n_rules; i++) {
+	for (uint32_t i = sp_ruleset_next(&q->rules, 0); i < p->n_rules;
+	     i = sp_ruleset_next(&q->rules, i + 1)) {
 		enum sp_rc rc;
 
 		if (p->rule[i].action == SP_VERDICT_ALLOW &&
@@ -228,7 +231,7 @@ static const struct sp_pat *find_allowed(const struct inquiry *q, bool any_port)
 
 	t.plain = &q->p->ports;
 	t.inner.family = 0;
-	t.any_port = any_port || q->any_port;
+	t.any_port = any_port || q->rq->port == 0;
 	return sp_patset_find(&q->p->allowed, &t);
 }
 
@@ -237,7 +240,7 @@ static const struct sp_pat *find_tcp(const struct inquiry *q)
 	struct sp_target t = q->t;
 
 	t.inner.family = 0;
-	t.any_port = q->any_port;
+	t.any_port = q->rq->port == 0;
 	return sp_patset_find(&q->p->tcp, &t);
 }
 
@@ -265,8 +268,12 @@ static void deny_by_default(const struct inquiry *q, const struct miss *miss,
 		deny(d, SP_REASON_PORT_DENIED, rule);
 		return;
 	}
-	deny(d, miss->port ? SP_REASON_PORT_DENIED : SP_REASON_HOST_DENIED,
-	     miss->port ? "rules" : step);
+	if (miss->port)
+		deny(d, SP_REASON_PORT_DENIED, "rules");
+	else if (q->rq->host->kind != SP_HOST_NAME)
+		deny(d, SP_REASON_NO_NAME, step);
+	else
+		deny(d, SP_REASON_HOST_DENIED, step);
 }
 
 static void allow(const struct inquiry *q, enum sp_rule_result rule,
@@ -321,7 +328,8 @@ static enum sp_tls_mode tls_mode(const struct inquiry *q, char *rule)
 	const struct sp_policy *p = q->p;
 	const struct sp_pat *hit;
 
-	for (uint32_t i = 0; i < p->n_rules; i++)
+	for (uint32_t i = sp_ruleset_next(&q->rules, 0); i < p->n_rules;
+	     i = sp_ruleset_next(&q->rules, i + 1))
 		if (p->rule[i].has_tls && host_matches(q, &p->rule[i], false)) {
 			snprintf(rule, SP_RULE_TEXT_MAX, "rules[%u].tls", i);
 			return p->rule[i].tls;
@@ -338,9 +346,29 @@ static enum sp_tls_mode tls_mode(const struct inquiry *q, char *rule)
 /* These are what an operator wants to see before enforcing; see policy.h. */
 static bool is_observable(enum sp_reason r)
 {
-	return r == SP_REASON_HOST_DENIED || r == SP_REASON_PORT_DENIED ||
-	       r == SP_REASON_METHOD_DENIED || r == SP_REASON_PATH_DENIED ||
-	       r == SP_REASON_RULE_DENIED;
+	return r == SP_REASON_HOST_DENIED || r == SP_REASON_NO_NAME ||
+	       r == SP_REASON_PORT_DENIED || r == SP_REASON_METHOD_DENIED ||
+	       r == SP_REASON_PATH_DENIED || r == SP_REASON_RULE_DENIED;
+}
+
+/*
+ * What is spliced is never seen, so it must be allowed without being seen. A
+ * host that only some requests may go to is intercepted, whatever the lists
+ * of the tls section say.
+ */
+static bool may_splice(struct inquiry *q)
+{
+	struct sp_decision d = { .verdict = SP_VERDICT_DENY };
+	enum level level = q->level;
+	sp_policy_note *fn = q->note;
+
+	q->level = OPAQUE;
+	q->note = NULL;
+	judge_lists(q, &d);
+	q->level = level;
+	q->note = fn;
+	return d.verdict == SP_VERDICT_ALLOW ||
+	       (q->p->observe && is_observable(d.reason));
 }
 
 static void judge(struct inquiry *q, struct sp_decision *ret)
@@ -349,7 +377,10 @@ static void judge(struct inquiry *q, struct sp_decision *ret)
 	char tls_rule[SP_RULE_TEXT_MAX] = "";
 
 	sp_target_init(&q->t, q->rq->host, q->rq->port, true);
+	sp_rulemap_find(&q->p->rulemap, q->t.host, &q->rules);
 	d.tls = tls_mode(q, tls_rule);
+	if (d.tls == SP_TLS_SPLICE && q->level != OPAQUE && !may_splice(q))
+		d.tls = SP_TLS_INTERCEPT;
 	judge_lists(q, &d);
 	if (d.verdict == SP_VERDICT_ALLOW && d.tls == SP_TLS_DENY &&
 	    q->level != CONNECT && q->rq->scheme == SP_SCHEME_HTTPS)
@@ -385,7 +416,6 @@ static void init(struct inquiry *q, const struct sp_policy *p,
 	q->p = p;
 	q->rq = rq;
 	q->level = level;
-	q->any_port = false;
 	q->handlers = NULL;
 	q->note = NULL;
 	q->choice = (struct sp_choice){ .outcome = SP_OUTCOME_DENY,
@@ -412,7 +442,7 @@ void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
 }
 
 void sp_policy_explain(const struct sp_policy *p, const struct sp_request *rq,
-                       bool connect, sp_policy_note *fn, void *ctx,
+                       bool connect, sp_policy_note *note_fn, void *ctx,
                        struct sp_decision *ret)
 {
 	struct inquiry q;
@@ -420,7 +450,7 @@ void sp_policy_explain(const struct sp_policy *p, const struct sp_request *rq,
 	if (!is_judgeable(rq, ret))
 		return;
 	init(&q, p, rq, connect ? CONNECT : request_level(rq));
-	q.note = fn;
+	q.note = note_fn;
 	q.note_ctx = ctx;
 	judge(&q, ret);
 }
@@ -440,9 +470,8 @@ void sp_policy_choose(const struct sp_policy *p, const struct sp_request *rq,
 	*ret_choice = q.choice;
 }
 
-static void judge_connection(const struct sp_policy *p,
-                             const struct sp_host *host, uint16_t port,
-                             bool any_port, struct sp_decision *ret)
+void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
+                       uint16_t port, struct sp_decision *ret)
 {
 	struct sp_request rq = { .host = host,
 		                 .port = port,
@@ -453,7 +482,6 @@ static void judge_connection(const struct sp_policy *p,
 	if (!is_judgeable(&rq, ret))
 		return;
 	init(&q, p, &rq, CONNECT);
-	q.any_port = any_port;
 	judge(&q, &raw);
 	rq.scheme = SP_SCHEME_HTTPS;
 	judge(&q, ret);
@@ -462,18 +490,11 @@ static void judge_connection(const struct sp_policy *p,
 		*ret = raw;
 }
 
-void sp_policy_connect(const struct sp_policy *p, const struct sp_host *host,
-                       uint16_t port, struct sp_decision *ret)
-{
-	judge_connection(p, host, port, false, ret);
-}
-
-/* Port 443 stands for "some port": only denials of that very port count. */
 bool sp_policy_name_allowed(const struct sp_policy *p,
                             const struct sp_host *host)
 {
 	struct sp_decision d;
 
-	judge_connection(p, host, 443, true, &d);
+	sp_policy_connect(p, host, 0, &d);
 	return d.verdict == SP_VERDICT_ALLOW;
 }

@@ -253,12 +253,17 @@ void sp_signals_passed(sigset_t *ret)
  * group is seen by us, who are of the same session. */
 static _Noreturn void child(const struct state *s, int report)
 {
+	sigset_t set;
+
 	setpgid(0, 0);
 	if (s->slave >= 0) {
+		/* Else it would stop us; sp_program_run() unblocks all. */
+		sigemptyset(&set);
+		sigaddset(&set, SIGTTOU);
+		sigprocmask(SIG_BLOCK, &set, NULL);
 		for (int fd = 0; fd <= 2; fd++)
 			if ((s->plan->tty & 1u << fd) != 0)
 				dup2(s->slave, fd);
-		/* Blocked, SIGTTOU does not stop us. */
 		tcsetpgrp(s->slave, getpid());
 	}
 	sp_program_run(s->plan, s->id, report);
@@ -304,8 +309,7 @@ static enum sp_rc stage_program(struct state *s, int *ret_code,
 	return say(s, SP_IPC_READY, (struct sp_str){ 0 }, NULL, 0, err);
 }
 
-/* ---- until the end
- * ----------------------------------------------------------- */
+/* ---- until the end --------------------------------------------------- */
 
 static int status_code(int status)
 {

@@ -117,6 +117,7 @@ static void box_free(struct sp_job *j)
 	sp_ca_free(b->ca);
 	sp_policy_unref(b->policy);
 	sp_attrib_fini(&b->conns);
+	sp_free(b->proxy.spki);
 	sp_free(b);
 }
 

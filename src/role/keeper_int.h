@@ -241,6 +241,8 @@ void log_stop(struct box *b);
 void log_proxy_start(struct box *b);
 void log_crash(struct box *b, const char *how);
 void log_kill(struct box *b, const char *who);
+/* Write now: before somebody is told that it happened. */
+void log_flush(struct keeper *k);
 /* Write at the end of this turn. */
 void log_due(struct keeper *k);
 void log_ack(struct box *b, uint32_t batch, bool ok);

@@ -148,6 +148,7 @@ static enum sp_rc on_listeners(struct sp_peer *id, struct sp_packet *m)
 {
 	struct peer *p = id->owner;
 	struct sp_str in = { m->body, m->n };
+	struct box *b = p->box; /* p may lose it when it cannot be told */
 	struct sp_err err;
 	uint8_t capture;
 	uint32_t pid;
@@ -155,20 +156,20 @@ static enum sp_rc on_listeners(struct sp_peer *id, struct sp_packet *m)
 	SP_TRY(sp_get_u8(&in, &capture));
 	SP_TRY(sp_get_u32(&in, &pid));
 	SP_TRY(sp_get_end(&in));
-	if (p->box == NULL || p->box->ended || capture > 2)
+	if (b == NULL || b->ended || capture > 2)
 		return SP_E_STATE;
-	if (p->box->state == BOX_BROKEN) {
+	if (b->state == BOX_BROKEN) {
 		peer_text(p, SP_IPC_FAIL, "the proxy cannot be started");
-		box_end(p->box, "not started");
+		box_end(b, "not started");
 		return SP_OK;
 	}
-	p->box->capture = capture;
-	if (box_take_listeners(p->box, m, pid, &err) < 0) {
+	b->capture = capture;
+	if (box_take_listeners(b, m, pid, &err) < 0) {
 		peer_text(p, SP_IPC_FAIL, err.text);
-		box_end(p->box, "not started");
+		box_end(b, "not started");
 		return SP_OK;
 	}
-	box_started(p->box);
+	box_started(b);
 	return SP_OK;
 }
 
@@ -219,6 +220,7 @@ static enum sp_rc on_policy(struct sp_peer *id, struct sp_packet *m)
 	}
 	if (b->logged)
 		log_policy(b);
+	log_flush(p->k);
 	proxy_policy(b);
 	sp_put_u32(&w, b->epoch);
 	sp_put_str(&w, sp_str(sp_policy_hash(b->policy)));
@@ -240,6 +242,7 @@ static enum sp_rc on_kill(struct sp_peer *id, struct sp_packet *m)
 	if (b == NULL)
 		return SP_OK;
 	log_kill(b, "client");
+	log_flush(p->k);
 	if (b->launcher != NULL)
 		peer_text(b->launcher, SP_IPC_NOTICE, "killed by the operator");
 	box_kill(b);

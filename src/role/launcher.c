@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -215,13 +216,15 @@ static enum sp_rc say_text(const struct launcher *l, const struct sp_packet *m,
 	return SP_OK;
 }
 
-/* Refused before the program runs: the end. Later: a bad policy, only. */
+/* The answer to a policy of ours is for reading; any other one is the end. */
 static enum sp_rc on_keeper_fail(struct sp_peer *p, struct sp_packet *m)
 {
 	struct launcher *l = p->owner;
 
-	if (l->running)
+	if (l->asked > 0) {
+		l->asked--;
 		return say_text(l, m, "the old policy stays: ");
+	}
 	SP_TRY(say_text(l, m, ""));
 	l->refused = true;
 	kill(l->pid, SIGKILL);
@@ -238,6 +241,8 @@ static enum sp_rc on_policy_ok(struct sp_peer *p, struct sp_packet *m)
 	SP_TRY(sp_get_u32(&in, &epoch));
 	SP_TRY(sp_get_str(&in, 128, &hash));
 	SP_TRY(sp_get_end(&in));
+	if (l->asked > 0)
+		l->asked--; /* else the operator gave it to the keeper */
 	snprintf(text, sizeof(text), "new policy in force (number %u)",
 	         (unsigned)epoch);
 	if (l->plan.quiet == 0)
@@ -339,18 +344,59 @@ static const struct sp_op init_ops[SP_IPC_TYPES] = {
 };
 /* clang-format on */
 
-/* ---- events
- * ------------------------------------------------------------------ */
+/* ---- events ---------------------------------------------------------- */
 
 #define OWNER(w, member)                                                       \
 	((struct launcher *)(void *)((char *)(w)-offsetof(struct launcher,     \
 	                                                  member)))
 
+/* The number of listeners differs: they are taken before the table. */
+static enum sp_rc init_dispatch(struct launcher *l, struct sp_packet *m)
+{
+	if (m->type == SP_IPC_LISTENERS)
+		return on_listeners(&l->init_peer, m);
+	return sp_ops_dispatch(init_ops, &l->init_peer, m);
+}
+
+static void on_init(struct sp_watch *w, uint32_t events)
+{
+	struct launcher *l = OWNER(w, init);
+	struct sp_packet m;
+	enum sp_rc rc = sp_chan_recv(w->fd, &m);
+
+	(void)events;
+	if (rc == SP_OK) {
+		rc = init_dispatch(l, &m);
+		sp_packet_fini(&m);
+	}
+	if (rc == SP_OK)
+		return;
+	sp_watch_del(l->loop, w);
+	/* SP_E_SYS: it died with our words unread. */
+	if (rc < 0 && rc != SP_E_SYS) {
+		sp_launcher_say(l, "init does not follow the protocol");
+		kill(l->pid, SIGKILL);
+	}
+}
+
+/* What init has said already, before something is decided about it. */
+static void hear_init(struct launcher *l)
+{
+	struct pollfd p = { .events = POLLIN };
+
+	while (l->init.fd >= 0) {
+		p.fd = l->init.fd;
+		if (poll(&p, 1, 0) <= 0)
+			return;
+		on_init(&l->init, EPOLLIN);
+	}
+}
+
 static void keeper_gone(struct launcher *l)
 {
 	sp_watch_del(l->loop, &l->keeper);
 	close(SP_ROLE_CHANNEL);
-	if (l->running) {
+	if (l->told && !l->has_listeners) {
 		sp_launcher_say(l, "the keeper is gone: the sandbox has no "
 		                   "network any more");
 		return;
@@ -375,34 +421,6 @@ static void on_keeper(struct sp_watch *w, uint32_t events)
 		keeper_gone(l);
 }
 
-/* The number of listeners differs: they are taken before the table. */
-static enum sp_rc init_dispatch(struct launcher *l, struct sp_packet *m)
-{
-	if (m->type == SP_IPC_LISTENERS)
-		return on_listeners(&l->init_peer, m);
-	return sp_ops_dispatch(init_ops, &l->init_peer, m);
-}
-
-static void on_init(struct sp_watch *w, uint32_t events)
-{
-	struct launcher *l = OWNER(w, init);
-	struct sp_packet m;
-	enum sp_rc rc = sp_chan_recv(w->fd, &m);
-
-	(void)events;
-	if (rc == SP_OK) {
-		rc = init_dispatch(l, &m);
-		sp_packet_fini(&m);
-	}
-	if (rc == SP_OK)
-		return;
-	sp_watch_del(l->loop, w);
-	if (rc < 0) {
-		sp_launcher_say(l, "init does not follow the protocol");
-		kill(l->pid, SIGKILL);
-	}
-}
-
 /* #syscalls pidfd_send_signal */
 static void on_signal(struct sp_watch *w, uint32_t events)
 {
@@ -419,9 +437,10 @@ static void on_signal(struct sp_watch *w, uint32_t events)
 	/* The program's terminal tells it about its size. */
 	if (si.ssi_signo == SIGWINCH && l->term.master >= 0)
 		return;
-	/* Before the program runs, init would ignore it. */
+	/* Init keeps it until there is a program; while the keeper thinks,
+	 * nothing is worth waiting for. */
 	syscall(SYS_pidfd_send_signal, l->pidfd,
-	        l->running ? (int)si.ssi_signo : SIGKILL, NULL, 0);
+	        l->told ? (int)si.ssi_signo : SIGKILL, NULL, 0);
 }
 
 static void on_end(struct sp_watch *w, uint32_t events)
@@ -443,15 +462,17 @@ static void on_policy_file(struct sp_watch *w, uint32_t events)
 	(void)events;
 	if (rc < 0)
 		sp_launcher_say(l, err.text);
-	if (rc == SP_OK &&
-	    sp_chan_send(SP_ROLE_CHANNEL, SP_IPC_POLICY,
+	if (rc != SP_OK)
+		return;
+	if (sp_chan_send(SP_ROLE_CHANNEL, SP_IPC_POLICY,
 	                 (struct sp_str){ no_name, sizeof(no_name) }, &fd,
 	                 1) < 0)
 		sp_launcher_say(l, "the keeper does not take the new policy");
+	else
+		l->asked++;
 }
 
-/* ---- start
- * -------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------- */
 
 /* Sockets of the host, for views without overlay. Best effort. */
 static void read_sockets(struct launcher *l)
@@ -588,8 +609,7 @@ static enum sp_rc stages(struct launcher *l, struct sp_err *err)
 	return sp_loop_run(l->loop, err);
 }
 
-/* ---- end
- * ------------------------------------------------------------------------ */
+/* ---- end ------------------------------------------------------------- */
 
 static int reap_init(const struct launcher *l)
 {
@@ -600,19 +620,6 @@ static int reap_init(const struct launcher *l)
 	if (WIFEXITED(status))
 		return WEXITSTATUS(status);
 	return 128 + WTERMSIG(status);
-}
-
-/* What init said last may lie in the socket still. */
-static void drain_init(struct launcher *l)
-{
-	while (l->init.fd >= 0) {
-		int fd = l->init.fd;
-
-		on_init(&l->init, EPOLLIN);
-		if (l->init.fd == fd && !l->refused)
-			continue;
-		break;
-	}
 }
 
 static void send_ended(int code)
@@ -630,7 +637,7 @@ static int finish(struct launcher *l)
 {
 	int code = reap_init(l);
 
-	drain_init(l);
+	hear_init(l);
 	terminal_end(&l->term);
 	send_ended(code);
 	if (l->running && l->plan.quiet == 0)

@@ -53,6 +53,7 @@ struct launcher {
 	bool refused;                  /* FAIL was printed */
 	struct terminal term;
 	struct policy_watch policy;
+	unsigned asked;  /* policies that the keeper has not answered */
 	uint32_t before; /* guarded names that existed, bit per row */
 };
 

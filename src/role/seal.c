@@ -15,6 +15,7 @@
 #include "role/seal.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -91,6 +92,18 @@ static void emit_noexec(struct prog *p)
 	emit_ret(p, SECCOMP_RET_ALLOW);
 }
 
+/*
+ * glibc makes fstat() of it. A path besides AT_EMPTY_PATH cannot be seen from
+ * here: whoever tries learns that a file exists, and not what is in it.
+ */
+static void emit_fstat(struct prog *p)
+{
+	emit_load(p, DATA_ARG(3u));
+	emit(p, BPF_JMP | BPF_JSET | BPF_K, AT_EMPTY_PATH, 1, 0);
+	emit_errno(p, ENOENT);
+	emit_ret(p, SECCOMP_RET_ALLOW);
+}
+
 static void emit_leaf(struct prog *p, enum sp_seal_act act)
 {
 	switch (act) {
@@ -111,6 +124,9 @@ static void emit_leaf(struct prog *p, enum sp_seal_act act)
 		break;
 	case SP_SEAL_INET:
 		emit_inet(p);
+		break;
+	case SP_SEAL_FSTAT:
+		emit_fstat(p);
 		break;
 	case SP_SEAL_NOEXEC:
 		emit_noexec(p);

@@ -85,7 +85,7 @@ static const struct sp_seal_row proxy_rows[] = {
 	SANITIZER SANITIZER_OLD
 	COMMON, LOOP, LOOP_OLD, LOOK_OLD,
 	R(mmap, NOEXEC), R(mprotect, NOEXEC),
-	R(openat, ENOENT), R(newfstatat, ENOENT), R(statx, ENOENT),
+	R(openat, ENOENT), R(newfstatat, FSTAT), R(statx, ENOENT),
 	R(readlinkat, ENOENT), R(faccessat2, ENOENT),
 	R(ioctl, ENOTTY), R(prctl, EPERM),
 };

@@ -120,12 +120,16 @@ void terminal_init(struct terminal *t, struct sp_loop *loop)
 	};
 }
 
+/* The terminal may be another user's (su): then a copy has to do, and a
+ * stopped terminal stops us. */
 static int open_again(int fd, int flags)
 {
 	char path[32];
+	int again;
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return open(path, flags | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	again = open(path, flags | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	return again >= 0 ? again : fcntl(fd, F_DUPFD_CLOEXEC, 3);
 }
 
 void terminal_resize(const struct terminal *t)

@@ -48,7 +48,7 @@ enum sp_rc sp_view_init(struct sp_view *v, const struct sp_plan *p,
 	return SP_OK;
 }
 
-/* ---- sources ------------------------------------------------------------ */
+/* ---- sources --------------------------------------------------------- */
 
 /* The CLI resolved links; a link that is there now was put there since. */
 static int open_source(const struct sp_view_path *s)
@@ -139,7 +139,7 @@ enum sp_rc sp_view_sources(struct sp_view *v, struct sp_err *err)
 	return SP_OK;
 }
 
-/* ---- pieces -------------------------------------------------------------- */
+/* ---- pieces ---------------------------------------------------------- */
 
 enum sp_rc sp_view_tmpfs(const struct sp_view *v, const char *path,
                          const char *options, struct sp_err *err)
@@ -189,7 +189,7 @@ enum sp_rc sp_view_protect_fd(int at, struct sp_err *err)
 	return sp_mnt_bind(at, at, SP_MNT_RO, 0, err);
 }
 
-/* ---- assembly ------------------------------------------------------------ */
+/* ---- assembly -------------------------------------------------------- */
 
 static enum sp_rc make_base(struct sp_view *v, struct sp_err *err)
 {
@@ -268,7 +268,7 @@ enum sp_rc sp_view_build(struct sp_view *v, struct sp_err *err)
 	return place_sources(v, err);
 }
 
-/* ---- /etc and trust ------------------------------------------------------ */
+/* ---- /etc and trust -------------------------------------------------- */
 
 /* Below /etc it joins the layer, elsewhere it is bound afterwards. */
 static enum sp_rc link_in_layer(const struct sp_view *v,
@@ -363,7 +363,7 @@ enum sp_rc sp_view_etc(struct sp_view *v, struct sp_str pack,
 	return each_item(v, pack, cover, err);
 }
 
-/* ---- entering ------------------------------------------------------------ */
+/* ---- entering -------------------------------------------------------- */
 
 /* #syscalls pivot_root umount2 */
 enum sp_rc sp_view_enter(struct sp_view *v, struct sp_err *err)

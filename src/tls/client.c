@@ -66,7 +66,7 @@ static int on_verify(int ok, X509_STORE_CTX *store)
 	         X509_verify_cert_error_string(code),
 	         X509_STORE_CTX_get_error_depth(store), cn);
 	sp_tls_note(sp_tls_of(ssl), SP_TLS_FAIL_UNTRUSTED, 0, text);
-	return ok;
+	return 0;
 }
 
 static bool set_algorithms(SSL_CTX *ctx)
@@ -128,7 +128,7 @@ void sp_tls_client_free(struct sp_tls_client *c)
 	sp_free(c);
 }
 
-/* ---- one session -------------------------------------------------------- */
+/* ---- one session ----------------------------------------------------- */
 
 static bool expect_name(SSL *ssl, const char *name)
 {

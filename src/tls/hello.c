@@ -16,7 +16,7 @@
 /* Real hellos have below 30; each one may occur once (RFC 8446, 4.2). */
 #define EXTENSIONS_MAX 128u
 
-/* ---- vectors ------------------------------------------------------------ */
+/* ---- vectors --------------------------------------------------------- */
 
 static enum sp_rc take(struct sp_str *in, size_t n, struct sp_str *ret)
 {
@@ -58,7 +58,7 @@ static enum sp_rc only_vec(struct sp_str in, size_t width, size_t min,
 	return in.n == 0 ? SP_OK : SP_E_PROTO;
 }
 
-/* ---- extensions --------------------------------------------------------- */
+/* ---- extensions ------------------------------------------------------ */
 
 /*
  * A name on the wire is letters, digits, hyphens, dots (RFC 6066, 3), and
@@ -181,7 +181,7 @@ static enum sp_rc parse_extensions(struct sp_str list, struct sp_hello *h)
 	return SP_OK;
 }
 
-/* ---- the message -------------------------------------------------------- */
+/* ---- the message ----------------------------------------------------- */
 
 /* RFC 8446, 4.1.2, without the head of the handshake message. */
 static enum sp_rc parse_body(struct sp_str in, struct sp_hello *h)
@@ -204,7 +204,7 @@ static enum sp_rc parse_body(struct sp_str in, struct sp_hello *h)
 	return parse_extensions(list, h);
 }
 
-/* ---- records ------------------------------------------------------------ */
+/* ---- records --------------------------------------------------------- */
 
 struct message {
 	uint8_t head[MESSAGE_HEAD];

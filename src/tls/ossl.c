@@ -1,11 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "tls/ossl.h"
 
+/*
+ * The first conversion of a time makes the C library read the time zone file,
+ * although it is not needed: certificates are in UTC. Better now than in a
+ * sealed proxy.
+ */
+static void load_time_zone(void)
+{
+	ASN1_TIME *t = ASN1_TIME_set(NULL, 0);
+
+	sp_assert(t != NULL);
+	ASN1_TIME_free(t);
+}
+
 void sp_ossl_init(void)
 {
 	int ok = OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 
 	sp_assert(ok == 1);
+	load_time_zone();
 }
 
 enum sp_rc sp_ossl_err(struct sp_err *err, const char *what)

@@ -19,8 +19,6 @@
 #define MAGIC     "SPR1"
 #define HEAD_LEN  8u
 #define ROW_LEN   12u
-#define ROOTS_MAX 4096u  /* system bundles have about 150 */
-#define DER_MAX   16384u /* the largest public root has 2 KB */
 #define PEM_MAX   (16u << 20)
 #define INDEX_MAX (16u << 20)
 
@@ -38,7 +36,7 @@ struct sp_roots {
 /* ---- keeper: from PEM to the index -------------------------------------- */
 
 struct builder {
-	struct row *row; /* ROOTS_MAX of them; the DER is theirs */
+	struct row *row; /* SP_ROOTS_MAX of them; the DER is theirs */
 	size_t n;
 };
 
@@ -88,13 +86,13 @@ static enum sp_rc add_block(struct builder *b, const char *label,
 	struct sp_str subject, cert = der;
 	struct row row;
 
-	if ((!plain && !trusted) || der.n > DER_MAX)
+	if ((!plain && !trusted) || der.n > SP_ROOT_DER_MAX)
 		return SP_OK;
 	if (find_subject(&cert, &subject) < 0 || (plain && cert.n != der.n))
 		return SP_OK;
 	if (hash_subject(subject, &row.hash) < 0)
 		return SP_OK;
-	if (b->n == ROOTS_MAX)
+	if (b->n == SP_ROOTS_MAX)
 		return SP_E_LIMIT;
 	row.der.p = (const uint8_t *)sp_strdup(cert);
 	row.der.n = cert.n;
@@ -234,7 +232,7 @@ enum sp_rc sp_roots_index(struct sp_str pem, struct sp_buf *out,
 		return SP_E_PROTO;
 	}
 	sp_ossl_init();
-	b.row = sp_alloc(ROOTS_MAX, sizeof(b.row[0]));
+	b.row = sp_alloc(SP_ROOTS_MAX, sizeof(b.row[0]));
 	return build(&b, pem, out, err);
 }
 
@@ -331,7 +329,7 @@ static enum sp_rc check_rows(struct sp_str index, uint32_t n)
 		uint32_t hash = get_u32(p), at = get_u32(p + 4);
 		uint32_t len = get_u32(p + 8);
 
-		if (hash < last || len == 0 || len > DER_MAX)
+		if (hash < last || len == 0 || len > SP_ROOT_DER_MAX)
 			return SP_E_PROTO;
 		if (at < data || at > index.n || len > index.n - at)
 			return SP_E_PROTO;
@@ -349,7 +347,7 @@ enum sp_rc sp_roots_open(struct sp_str indexed, struct sp_roots **ret)
 	    memcmp(indexed.p, MAGIC, strlen(MAGIC)) != 0)
 		return SP_E_PROTO;
 	n = get_u32(indexed.p + strlen(MAGIC));
-	if (n < 1 || n > ROOTS_MAX ||
+	if (n < 1 || n > SP_ROOTS_MAX ||
 	    indexed.n < HEAD_LEN + (size_t)n * ROW_LEN)
 		return SP_E_PROTO;
 	SP_TRY(check_rows(indexed, n));

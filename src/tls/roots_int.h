@@ -7,6 +7,9 @@
 
 #include "tls/tls.h"
 
+#define SP_ROOTS_MAX    4096u  /* system bundles have about 150 */
+#define SP_ROOT_DER_MAX 16384u /* the largest public root has 2 KB */
+
 /* A new store that decodes anchors on demand, or NULL; borrows r. */
 X509_STORE *sp_roots_store(struct sp_roots *r);
 

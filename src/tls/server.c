@@ -132,7 +132,7 @@ struct sp_str sp_tls_server_spki(const struct sp_tls_server *s)
 	return (struct sp_str){ s->spki, sizeof(s->spki) };
 }
 
-/* ---- leaf certificates -------------------------------------------------- */
+/* ---- leaf certificates ----------------------------------------------- */
 
 bool sp_tls_leaf_have(struct sp_tls_server *s, const struct sp_host *host,
                       uint64_t now_s)

@@ -66,7 +66,7 @@ BIO_METHOD *sp_tls_bio_method(void)
 	return m;
 }
 
-/* ---- life --------------------------------------------------------------- */
+/* ---- life ------------------------------------------------------------ */
 
 bool sp_tls_ctx_setup(SSL_CTX *ctx)
 {
@@ -115,7 +115,7 @@ void sp_tls_free(struct sp_tls *t)
 	sp_free(t);
 }
 
-/* ---- failures ----------------------------------------------------------- */
+/* ---- failures -------------------------------------------------------- */
 
 void sp_tls_note(struct sp_tls *t, enum sp_tls_fail kind, int alert,
                  const char *text)
@@ -162,7 +162,7 @@ void sp_tls_error(const struct sp_tls *t, struct sp_tls_error *ret)
 	                        : (struct sp_tls_error){ .kind = 0 };
 }
 
-/* ---- driving ------------------------------------------------------------ */
+/* ---- driving --------------------------------------------------------- */
 
 static void enter(struct sp_tls *t, struct sp_buf *in, struct sp_buf *out)
 {
@@ -190,7 +190,8 @@ static enum sp_rc outcome(struct sp_tls *t, int result)
 	return die(t);
 }
 
-/* We offer and select one protocol: an answer with another is a lie. */
+/* We offer and select one protocol: an answer with another is a lie, which
+ * not every OpenSSL 3.0 notices. */
 static enum sp_rc established(struct sp_tls *t)
 {
 	struct sp_tls_info info;
@@ -318,7 +319,7 @@ enum sp_rc sp_tls_eof(struct sp_tls *t)
 	return die(t);
 }
 
-/* ---- facts -------------------------------------------------------------- */
+/* ---- facts ----------------------------------------------------------- */
 
 void sp_tls_info(const struct sp_tls *t, struct sp_tls_info *ret)
 {

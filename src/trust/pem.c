@@ -28,7 +28,7 @@ struct sp_str sp_bundle_cert(const struct sp_bundle *b, size_t i)
 		                b->cert[i].n };
 }
 
-/* ---- base64 -------------------------------------------------------------- */
+/* ---- base64 ---------------------------------------------------------- */
 
 /* Value plus one; 0 is not a digit. */
 /* clang-format off */
@@ -167,7 +167,7 @@ void sp_base64(struct sp_str s, struct sp_buf *out)
 	encode_lines(s, 0, out);
 }
 
-/* ---- PEM ----------------------------------------------------------------- */
+/* ---- PEM ------------------------------------------------------------- */
 
 /* Length of the DER element at the start, or 0. */
 static size_t der_size(struct sp_str s)

@@ -82,7 +82,7 @@ static enum sp_rc merge(const struct sp_trust_in *in, struct sp_bundle *b,
 	return SP_OK;
 }
 
-/* ---- what follows from the certificate ----------------------------------- */
+/* ---- what follows from the certificate ------------------------------- */
 
 static void add_browser_policies(struct sp_str der, struct sp_buf *pack)
 {

@@ -6,10 +6,16 @@
  * The memory of what was recorded is small and forgets; forgetting only means
  * one record more.
  */
+#include <inttypes.h>
+
 #include "dns/answer.h"
 #include "txn/conn.h"
 
 #define IDLE_MS 10000u
+
+/* Records of questions: per second, and at once. */
+#define RECORD_RATE  20u
+#define RECORD_BURST 200u
 
 static bool allowed(void *arg, const struct sp_host *name)
 {
@@ -40,8 +46,32 @@ static bool seen(struct sp_gate *g, const struct sp_dns_event *e)
 	return false;
 }
 
+/*
+ * Invented names would fill the log as fast as questions come: what is over
+ * the rate is counted, and the count goes into the next record.
+ */
+static bool may_record(struct sp_gate *g)
+{
+	uint64_t now = sp_loop_now(g->loop);
+	uint64_t n = (now - g->dns_rate.at_ms) * RECORD_RATE / 1000u;
+
+	if (n > 0) {
+		n += g->dns_rate.tokens;
+		g->dns_rate.tokens =
+			n < RECORD_BURST ? (uint32_t)n : RECORD_BURST;
+		g->dns_rate.at_ms = now;
+	}
+	if (g->dns_rate.tokens == 0) {
+		g->dns_rate.left_out++;
+		return false;
+	}
+	g->dns_rate.tokens--;
+	return true;
+}
+
 static void record(struct sp_gate *g, const struct sp_dns_event *e)
 {
+	char detail[64];
 	struct sp_rec_open r = {
 		.proto = SP_PROTO_DNS,
 		.verdict = e->denied ? SP_VERDICT_DENY : SP_VERDICT_ALLOW,
@@ -52,8 +82,16 @@ static void record(struct sp_gate *g, const struct sp_dns_event *e)
 		.qtype = e->qtype,
 	};
 
-	if (!e->has_name || seen(g, e) || !sp_link_healthy(g->link))
+	if (!e->has_name || seen(g, e) || !sp_link_healthy(g->link) ||
+	    !may_record(g))
 		return;
+	if (g->dns_rate.left_out > 0) {
+		snprintf(detail, sizeof(detail),
+		         "%" PRIu64 " questions before this not recorded",
+		         g->dns_rate.left_out);
+		r.detail = sp_str(detail);
+		g->dns_rate.left_out = 0;
+	}
 	r.id = ++g->last_txn;
 	r.start_us = sp_loop_wall_us();
 	sp_link_note(g->link, &r);

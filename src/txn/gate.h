@@ -29,6 +29,11 @@ struct sp_dns_seen { /* a question that was recorded */
 	uint64_t at_ms;
 };
 
+struct sp_dns_rate { /* of records about questions */
+	uint64_t at_ms, left_out;
+	uint32_t tokens;
+};
+
 struct sp_gate {
 	struct sp_loop *loop;
 	struct sp_policy *policy; /* current; exchanges hold their own ref */
@@ -48,6 +53,7 @@ struct sp_gate {
 	void (*on_conn_end)(struct sp_gate *g); /* room for another one */
 
 	struct sp_dns_seen dns_seen[SP_DNS_SEEN_MAX];
+	struct sp_dns_rate dns_rate;
 
 	/* Scratch: filled and used up within one call. */
 	struct sp_h1_head head;

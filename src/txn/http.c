@@ -93,12 +93,14 @@ static bool next_request(struct sp_conn *c)
 /* The deadline of CONTINUE_MS has passed: the server will not say it. */
 static bool say_continue(struct sp_http *t)
 {
-	static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	struct sp_buf *b = &t->x.conn->gate->scratch;
 
 	if (!t->relaying || !t->hold)
 		return false;
 	t->hold = false;
-	sp_flow_send(&t->x.conn->client, sp_str(text));
+	sp_buf_reset(b);
+	sp_h1_write_continue(b);
+	sp_flow_send(&t->x.conn->client, sp_buf_str(b));
 	sp_http_relay_deadline(t);
 	sp_conn_kick(t->x.conn);
 	return true;

@@ -139,6 +139,7 @@ static void begin_request(struct sp_conn *c, const struct sp_h1_head *h)
 	t->is_head = sp_str_is(h->method, "HEAD");
 	t->client_minor = h->minor;
 	t->client_keep = h->keep_alive;
+	t->req_trailers = sp_h1_get(h, "trailer").n > 0;
 	copy_accept(t, h);
 	sp_h1_body_init(&t->req, h->framing, h->length);
 	t->req_done = h->framing == SP_H1_NONE ||

@@ -30,9 +30,11 @@ struct sp_http {
 	struct sp_buf head;   /* toward the server; kept for a second try */
 	struct sp_h1_body req, resp;
 	bool relaying;
-	bool req_done, req_moved; /* moved: body bytes have left */
-	bool hold;                /* waits for 100 Continue */
+	bool req_trailers, resp_trailers; /* were announced */
+	bool req_done, req_moved;         /* moved: body bytes have left */
+	bool hold;                        /* waits for 100 Continue */
 	bool resp_started, resp_done;
+	bool up_full, client_full; /* bytes wait for room there */
 	bool up_keep, client_keep;
 	bool retried;
 	bool is_head;

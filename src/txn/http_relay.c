@@ -25,15 +25,16 @@ static void put_piece(struct sp_gate *g, struct sp_flow *to,
 	sp_flow_send(to, sp_buf_str(b));
 }
 
-/* The end of a chunked body, with the trailers that may pass. */
+/* The end of a chunked body, with the trailers that may pass: those that were
+ * announced (RFC 9110, 6.6.2). */
 static enum sp_rc put_last(struct sp_gate *g, struct sp_flow *to,
-                           const struct sp_h1_body *b)
+                           const struct sp_h1_body *b, bool announced)
 {
 	SP_CLEANUP(sp_buf_fini) struct sp_buf trailers;
 	struct sp_h1_error why;
 
 	sp_buf_init(&trailers, 2 * SP_CHUNKED_META_MAX);
-	if (sp_buf_len(&b->trailers) > 0)
+	if (announced && sp_buf_len(&b->trailers) > 0)
 		SP_TRY(sp_h1_filter_trailers(sp_buf_str(&b->trailers),
 		                             &trailers, &why));
 	sp_buf_reset(&g->scratch);
@@ -49,20 +50,22 @@ struct mover {
 	struct sp_h1_body *body;
 	enum sp_h1_framing out;
 	uint64_t *count;
+	bool full; /* stopped for lack of room, not of bytes */
 };
 
 /*
  * SP_OK nothing more can be moved now; SP_DONE the body is complete; < 0
  * malformed.
  */
-static enum sp_rc move(const struct mover *m)
+static enum sp_rc move(struct mover *m)
 {
 	for (;;) {
 		struct sp_str all = sp_buf_str(m->in), in = all, piece;
 		size_t room = sp_flow_room(m->to);
 		enum sp_rc rc;
 
-		if (in.n == 0 || room <= CHUNK_ROOM)
+		m->full = in.n > 0 && room <= CHUNK_ROOM;
+		if (in.n == 0 || m->full)
 			return SP_OK;
 		if (in.n > room - CHUNK_ROOM)
 			in.n = room - CHUNK_ROOM;
@@ -84,8 +87,14 @@ static enum sp_reason move_request(struct sp_http *t)
 	struct sp_exchange *x = &t->x;
 	struct sp_conn *c = x->conn;
 	uint64_t before = x->n_up;
-	struct mover m = { c->gate, &c->client.plain, &x->up->flow,
-		           &t->req, t->req.framing,   &x->n_up };
+	struct mover m = {
+		.gate = c->gate,
+		.in = &c->client.plain,
+		.to = &x->up->flow,
+		.body = &t->req,
+		.out = t->req.framing,
+		.count = &x->n_up,
+	};
 	enum sp_rc rc;
 
 	if (t->hold && sp_buf_len(&c->client.plain) > 0)
@@ -94,8 +103,9 @@ static enum sp_reason move_request(struct sp_http *t)
 		return SP_REASON_NONE;
 	rc = move(&m);
 	t->req_moved |= x->n_up > before;
+	t->up_full = m.full;
 	if (rc == SP_DONE && t->req.framing == SP_H1_CHUNKED)
-		rc = put_last(c->gate, m.to, &t->req);
+		rc = put_last(c->gate, m.to, &t->req, t->req_trailers);
 	if (rc < 0)
 		return SP_REASON_BAD_REQUEST;
 	t->req_done = t->req.done;
@@ -139,6 +149,7 @@ static void start_response(struct sp_http *t, const struct sp_h1_head *h)
 	struct sp_h1_reply how;
 
 	choose_framing(t, h);
+	t->resp_trailers = sp_h1_get(h, "trailer").n > 0;
 	/* Without the end of the request there is no next one. */
 	if (!t->req_done)
 		t->client_keep = false;
@@ -164,7 +175,6 @@ static void start_response(struct sp_http *t, const struct sp_h1_head *h)
 static enum sp_reason interim(struct sp_http *t, const struct sp_h1_head *h)
 {
 	struct sp_conn *c = t->x.conn;
-	struct sp_h1_reply how = { SP_H1_NONE, 1, false };
 
 	if (h->status == 101 || ++t->interim > INTERIM_MAX)
 		return SP_REASON_UPSTREAM_PROTOCOL;
@@ -177,7 +187,7 @@ static enum sp_reason interim(struct sp_http *t, const struct sp_h1_head *h)
 	if (t->client_minor == 0)
 		return SP_REASON_NONE;
 	sp_buf_reset(&c->gate->scratch);
-	sp_h1_write_response(h, &how, &c->gate->scratch);
+	sp_h1_write_interim(h, &c->gate->scratch);
 	sp_flow_send(&c->client, sp_buf_str(&c->gate->scratch));
 	return SP_REASON_NONE;
 }
@@ -191,16 +201,14 @@ static enum sp_reason read_response_head(struct sp_http *t)
 	while (!t->resp_started) {
 		struct sp_h1_head *h = &x->conn->gate->head;
 		struct sp_h1_error why = { 0 };
-		size_t skip = 0, n = 0;
+		size_t n = 0;
 		enum sp_reason r = SP_REASON_NONE;
 		struct sp_str s = sp_buf_str(in);
-		enum sp_rc rc = sp_h1_find(s, &t->scan, &skip, &n, &why);
+		enum sp_rc rc = sp_h1_find_response(s, &t->scan, &n, &why);
 
 		if (rc == SP_OK)
 			return r;
 		t->scan = 0;
-		if (rc > 0 && skip > 0)
-			rc = SP_E_PROTO;
 		if (rc > 0)
 			rc = sp_h1_parse_response((struct sp_str){ s.p, n },
 			                          sp_str(x->method), h, &why);
@@ -243,8 +251,13 @@ static enum sp_reason move_response(struct sp_http *t)
 {
 	struct sp_exchange *x = &t->x;
 	struct sp_conn *c = x->conn;
-	struct mover m = { c->gate, &x->up->flow.plain, &c->client, &t->resp,
-		           t->out,  &x->n_down };
+	struct mover m = {
+		.gate = c->gate,
+		.in = &x->up->flow.plain,
+		.to = &c->client,
+		.body = &t->resp,
+		.count = &x->n_down,
+	};
 	enum sp_reason r = SP_REASON_NONE;
 	enum sp_rc rc;
 
@@ -253,15 +266,17 @@ static enum sp_reason move_response(struct sp_http *t)
 	if (r != SP_REASON_NONE)
 		return r;
 	if (t->resp_started && !t->resp_done) {
+		m.out = t->out; /* known since the head */
 		rc = move(&m);
 		if (rc < 0)
 			return SP_REASON_UPSTREAM_PROTOCOL;
 		t->resp_done = rc == SP_DONE;
+		t->client_full = m.full;
 	}
 	if (!t->resp_done)
 		r = end_of_upstream(t);
 	if (r == SP_REASON_NONE && t->resp_done && t->out == SP_H1_CHUNKED &&
-	    put_last(c->gate, &c->client, &t->resp) < 0)
+	    put_last(c->gate, &c->client, &t->resp, t->resp_trailers) < 0)
 		return SP_REASON_UPSTREAM_PROTOCOL;
 	return r;
 }
@@ -307,6 +322,19 @@ static void end_relay(struct sp_http *t, enum sp_reason reason)
 	sp_exchange_relayed(x, reason);
 }
 
+/*
+ * Is there more to do that no event will tell? What waited for room can go on
+ * when all was written; a buffer that was full has room now.
+ */
+static bool goes_on(const struct sp_http *t)
+{
+	const struct sp_flow *up = &t->x.up->flow, *client = &t->x.conn->client;
+
+	return (t->up_full && sp_flow_idle(up)) ||
+	       (t->client_full && sp_flow_idle(client)) ||
+	       (sp_flow_may_have_more(up) && sp_flow_room(client) > 0);
+}
+
 bool sp_http_relay(struct sp_http *t)
 {
 	struct sp_exchange *x = &t->x;
@@ -333,7 +361,7 @@ bool sp_http_relay(struct sp_http *t)
 	sp_flow_flush(&c->client);
 	if (up->received + up->sent + c->client.sent != before)
 		sp_http_relay_deadline(t);
-	if (sp_flow_may_have_more(up) && sp_flow_room(&c->client) > 0)
+	if (goes_on(t))
 		sp_loop_again(c->gate->loop, &c->job);
 	return false;
 }

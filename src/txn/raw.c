@@ -212,6 +212,19 @@ static void server_to_client(struct raw *t)
 	sp_flow_flush(&c->client);
 }
 
+/* Is there more to do that no event will tell? */
+static bool goes_on(const struct raw *t)
+{
+	const struct sp_flow *up = &t->x.up->flow, *client = &t->x.conn->client;
+
+	if (sp_buf_len(&up->plain) > 0 && sp_flow_idle(client))
+		return true;
+	if (t->hello_left == 0 && !t->watch_hello &&
+	    sp_buf_len(&client->plain) > 0 && sp_flow_idle(up))
+		return true;
+	return sp_flow_may_have_more(up) && sp_flow_room(client) > 0;
+}
+
 bool sp_raw_run(struct sp_conn *c)
 {
 	struct raw *t = (struct raw *)c->x;
@@ -240,7 +253,7 @@ bool sp_raw_run(struct sp_conn *c)
 		return false;
 	}
 	sp_conn_deadline(c, IDLE_MS);
-	if (sp_flow_may_have_more(up) && sp_flow_room(&c->client) > 0)
+	if (goes_on(t))
 		sp_loop_again(c->gate->loop, &c->job);
 	return false;
 }

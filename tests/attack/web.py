@@ -136,7 +136,7 @@ def _(sni):
 @each(13, "http/1", [(k, *v) for k, v in smuggling.CASES.items()])
 def _(_, data, right):
     got = tls_say(lookup(A), 443, A, data, seconds=1)
-    if b"denied-origin" in got or b'"/smuggled"' in got:
+    if b"denied-origin" in got or b'"target": "/smuggled"' in got:
         raise Escape("the hidden request was answered")
     status = status_of(got)
     if status not in right:

@@ -17,7 +17,7 @@ import threading
  NOTICE) = range(10)
 ROLE_KEEPER = 1
 CAPTURE = ["tproxy", "redirect", "ports"]
-IPV6_PKTINFO, SO_ORIGINAL_DST = 50, 80
+SOL_IPV6, IPV6_PKTINFO, SO_ORIGINAL_DST = 41, 50, 80
 
 
 def put_str(text):
@@ -57,7 +57,7 @@ def make_ca(folder):
 
 def destination(conn, how):
     if how == "redirect":
-        for level, size in ((socket.SOL_IP, 16), (socket.SOL_IPV6, 28)):
+        for level, size in ((socket.SOL_IP, 16), (SOL_IPV6, 28)):
             try:
                 raw = conn.getsockopt(level, SO_ORIGINAL_DST, size)
             except OSError:
@@ -79,16 +79,15 @@ class Keeper:
         self.refuse = None       # text: answer RUN with FAIL
         self.refuse_policy = None
         self.runs, self.captures, self.ended, self.policies = [], [], [], []
-        self.launchers, self.held = [], []
+        self.launchers, self.errors = [], []
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.sock.bind(path)
         self.sock.listen(64)
         threading.Thread(target=self.accept, daemon=True).start()
 
     def close(self):
-        self.sock.close()
-        for s in self.launchers + self.held:
-            s.close()
+        for s in [self.sock, *self.launchers]:
+            self.hang_up(s)
 
     def accept(self):
         while True:
@@ -125,14 +124,23 @@ class Keeper:
                 if kind is None:
                     return
                 self.on_message(sandbox, kind, Reader(body), fds)
-        except OSError:
-            pass
+        except OSError as e:
+            self.errors.append(e)
         finally:
             for s in sandbox.get("sockets", []):
-                s.close()
+                self.hang_up(s)
             if "pidfd" in sandbox:
                 os.close(sandbox["pidfd"])
             conn.close()
+
+    @staticmethod
+    def hang_up(s):
+        """Also wakes the thread that waits in it, which would keep it."""
+        try:
+            s.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        s.close()
 
     def on_message(self, sandbox, kind, r, fds):
         conn = sandbox["conn"]
@@ -213,8 +221,11 @@ class Keeper:
     def udp(self, sock):
         while True:
             try:
+                sock.settimeout(0.2)
                 _, control, _, peer = sock.recvmsg(
                     2048, socket.CMSG_SPACE(20) + 64)
+            except TimeoutError:
+                continue
             except OSError:
                 return
             for level, kind, raw in control:

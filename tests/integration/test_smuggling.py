@@ -8,6 +8,7 @@ share one sandbox: the client inside takes them from a file.
 import base64
 import json
 import pathlib
+import re
 import sys
 
 import pytest
@@ -68,10 +69,10 @@ def test_case(answers, name, tls):
     right = smuggling.CASES[name][1]
     status = int(got.split(b" ", 2)[1]) if got[:5] == b"HTTP/" else 0
     assert status in right, got[:300]
-    assert b'"/smuggled"' not in got
+    assert b'"target": "/smuggled"' not in got
     # A refusal ends the connection: nothing after it is interpreted.
     if status >= 400 and status != 421:
-        assert got.count(b"HTTP/1.1 ") == 1, got[:500]
+        assert len(re.findall(rb"HTTP/1\.1 \d\d\d ", got)) == 1, got[:500]
 
 
 @pytest.mark.asan

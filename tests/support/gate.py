@@ -96,10 +96,9 @@ class Result:
     def json(self):
         return json.loads(self.stdout)
 
-    def tx(self, **want):
+    def tx(self, kind="tx.open", **want):
         """Opening records of transactions with these members."""
-        return [r for r in self.records
-                if r.get("type") in ("tx.open", "dns")
+        return [r for r in self.records if r.get("type") == kind
                 and all(r.get(k) == v for k, v in want.items())]
 
     def denied(self, **want):
@@ -136,8 +135,11 @@ class Gate:
             "HOME": str(self.home), "LANG": "C.UTF-8", "TERM": "dumb",
             "USER": "tester", "LOGNAME": "tester",
             "SALLYPORT_SOCKET": str(self.socket),
-            "SALLYPORT_STATE": str(self.state), **(env or {})}
+            "SALLYPORT_STATE": str(self.state),
+            # A keeper that went away between two runs would hide leaks.
+            "SALLYPORT_IDLE_MS": "600000", **(env or {})}
         self.count = 0
+        self.keeper = None  # started by start_keeper()
         self.seen = 0  # bytes of the log that were already returned
 
     def own(self, path):
@@ -191,7 +193,7 @@ class Gate:
             args += ["-p", self.write_policy(policy, project)]
         for host in allow:
             args += ["--allow", host]
-        return [*args, "--cwd", project, *opts, "--", *cmd]
+        return [*args, "--project", project, *opts, "--", *cmd]
 
     def start(self, cmd, policy=None, allow=(), opts=(), project=None,
               env=None, **popen):
@@ -257,10 +259,19 @@ class Gate:
         return got
 
     def all_records(self):
-        with open(self.log, "rb") as f:
-            return [json.loads(x) for x in f.read().splitlines()]
+        data = self.log.read_bytes()
+        return [json.loads(x) for x in
+                data[:data.rfind(b"\n") + 1].splitlines()]
 
     # -- processes
+    def start_keeper(self, *wrap):
+        """A keeper of its own accord, in whatever surroundings."""
+        self.keeper = subprocess.Popen(
+            [*wrap, *self.command("keeper")], env=self.env, cwd=self.dir,
+            stdin=subprocess.DEVNULL, stdout=open(self.dir / "keeper.out", "wb"),
+            stderr=open(self.dir / "keeper.log", "wb"))
+        wait_for(self.keeper_pid, 10, "the keeper")
+
     def keeper_pid(self):
         return peer_pid(self.socket)
 
@@ -274,6 +285,8 @@ class Gate:
         if pid is None:
             return
         os.kill(pid, signal.SIGTERM)
+        if self.keeper is not None:
+            self.keeper.wait(10)
         try:
             wait_for(lambda: not alive(pid), 5, "end of the keeper")
         except TimeoutError:

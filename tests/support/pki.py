@@ -53,10 +53,18 @@ class Authority:
         self.pem.write_bytes(
             self.cert.public_bytes(serialization.Encoding.PEM))
 
-    def leaf(self, *names, days=(-1, 30), key=None):
+    def leaf(self, *names, days=(-1, 30)):
         """File with leaf, root and key; days are relative to today."""
         issuer_key, issuer = self.key, self.cert.subject
         return self._write(names, days, issuer_key, issuer, self.cert)
+
+    def with_key(self):
+        """File with certificate and private key, for other proxies."""
+        path = self.dir / "authority-with-key.pem"
+        path.write_bytes(self.pem.read_bytes() + self.key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption()))
+        return path
 
     def self_signed(self, *names):
         return self._write(names, (-1, 30), None, _name(names[0]), None)

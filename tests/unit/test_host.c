@@ -25,6 +25,8 @@ static const struct { const char *in, *out; enum sp_host_kind kind; } good[] = {
 	{ "2130706433", "127.0.0.1", SP_HOST_IPV4 },
 	{ "017700000001", "127.0.0.1", SP_HOST_IPV4 },
 	{ "127.1.", "127.0.0.1", SP_HOST_IPV4 },
+	{ "127.0.0.1..", "127.0.0.1", SP_HOST_IPV4 },
+	{ "foo.09..", "foo.09..", SP_HOST_NAME },
 	{ "0x", "0.0.0.0", SP_HOST_IPV4 },
 	{ "0377.0377.0xff.255", "255.255.255.255", SP_HOST_IPV4 },
 	{ "\u2460\u2461\u2466.0.0.1", "127.0.0.1", SP_HOST_IPV4 },
@@ -36,7 +38,7 @@ static const struct { const char *in, *out; enum sp_host_kind kind; } good[] = {
 static const char *const bad[] = {
 	"", ".", "..", ".a", "a..b", "a b", "a\tb", "a/b", "a\\b", "a:b", "a@b",
 	"a%", "a%2", "a%zz", "a%00b", "a%20b", "a%2fb", "a<b", "a[b", "a]b",
-	"a^b", "a|b", "a\x7f" "b", "256.0.0.1", "1.2.3.4.5", "foo.09", "foo.1.2.3.4",
+	"a^b", "a|b", ("a\x7f" "b"), "256.0.0.1", "1.2.3.4.5", "foo.09", "foo.1.2.3.4",
 	"4294967296", "0x100000000", "1.2.3.256", "1.256.3.4", "09.1", "1..2",
 	"[", "[]", "[::1", "::1", "[::1%25lo]", "[1.2.3.4]", "[::1]x", "[example.com]",
 	"xn--", "a.xn--pokxncvks", "\u00ad", "\xff", "\xc3", "\uffff",

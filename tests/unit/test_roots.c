@@ -3,6 +3,7 @@
 
 #include "tls/ossl.h"
 
+#include "core/alloc.h"
 #include "tls/ca.h"
 #include "tls/roots_int.h"
 #include "tls/spki.h"
@@ -175,6 +176,37 @@ static void test_bundle_with_other_things_in_it(void **state)
 	assert_int_equal(count_of(&index), 2);
 }
 
+/* Base64 of a certificate and one byte more. */
+static void test_bytes_behind_a_certificate(void **state)
+{
+	static const char *const labels[] = { "CERTIFICATE",
+		                              "TRUSTED CERTIFICATE" };
+
+	(void)state;
+	for (size_t i = 0; i < SP_COUNT(labels); i++) {
+		BIO *bio = BIO_new(BIO_s_mem());
+		struct sp_buf der, out;
+		struct sp_err err;
+		char *text;
+		long n;
+
+		sp_buf_init(&der, SP_CERT_DER_MAX);
+		sp_buf_init(&out, 1 << 16);
+		sp_buf_add(&der, sp_ca_cert(ca[0]));
+		sp_buf_byte(&der, 0);
+		PEM_write_bio(bio, labels[i], "", der.p, (long)der.tail);
+		n = BIO_get_mem_data(bio, &text);
+		assert_int_equal(
+			sp_roots_index(
+				(struct sp_str){ (uint8_t *)text, (size_t)n },
+				&out, &err),
+			i == 0 ? SP_E_PROTO : SP_OK);
+		BIO_free(bio);
+		sp_buf_fini(&der);
+		sp_buf_fini(&out);
+	}
+}
+
 static void test_bundle_without_a_certificate(void **state)
 {
 	struct sp_buf out;
@@ -232,10 +264,58 @@ static void test_damaged_index_is_refused(void **state)
 			assert_int_equal(sp_roots_open(s, &roots), SP_E_PROTO);
 			index.p[ROWS + i * ROW_N + k] ^= 0x80;
 		}
+	for (size_t k = 4; k < ROW_N; k += 4) { /* offset, length: zero */
+		uint8_t kept[4];
+
+		memcpy(kept, index.p + ROWS + k, 4);
+		memset(index.p + ROWS + k, 0, 4);
+		assert_int_equal(sp_roots_open(s, &roots), SP_E_PROTO);
+		memcpy(index.p + ROWS + k, kept, 4);
+	}
+	index.p[7] = 0;
+	assert_int_equal(sp_roots_open(s, &roots), SP_E_PROTO);
+	index.p[7] = CAS;
+	assert_int_equal(sp_roots_open(s, &roots), SP_OK);
+	sp_roots_free(roots);
 	memset(index.p + ROWS, 0xff, 4);
 	assert_int_equal(sp_roots_open(s, &roots), SP_E_PROTO);
 	sp_buf_fini(&index);
 	sp_buf_fini(&pem);
+}
+
+/* An index of n rows that all point to len bytes of nothing. */
+static enum sp_rc open_index_of(uint32_t n, uint32_t len)
+{
+	size_t data = ROWS + (size_t)n * ROW_N, all = data + len;
+	uint8_t *p = sp_alloc(all, 1);
+	struct sp_roots *roots = NULL;
+	enum sp_rc rc;
+
+	memcpy(p, "SPR1", 4);
+	p[6] = (uint8_t)(n >> 8);
+	p[7] = (uint8_t)n;
+	for (size_t at = ROWS; at < data; at += ROW_N) {
+		p[at + 5] = (uint8_t)(data >> 16);
+		p[at + 6] = (uint8_t)(data >> 8);
+		p[at + 7] = (uint8_t)data;
+		p[at + 10] = (uint8_t)(len >> 8);
+		p[at + 11] = (uint8_t)len;
+	}
+	rc = sp_roots_open((struct sp_str){ p, all }, &roots);
+	sp_roots_free(roots);
+	sp_free(p);
+	return rc;
+}
+
+static void test_index_is_bounded(void **state)
+{
+	(void)state;
+	assert_int_equal(open_index_of(1, SP_ROOT_DER_MAX - 1), SP_OK);
+	assert_int_equal(open_index_of(1, SP_ROOT_DER_MAX), SP_OK);
+	assert_int_equal(open_index_of(1, SP_ROOT_DER_MAX + 1), SP_E_PROTO);
+	assert_int_equal(open_index_of(SP_ROOTS_MAX - 1, 9), SP_OK);
+	assert_int_equal(open_index_of(SP_ROOTS_MAX, 9), SP_OK);
+	assert_int_equal(open_index_of(SP_ROOTS_MAX + 1, 9), SP_E_PROTO);
 }
 
 int main(void)
@@ -244,9 +324,11 @@ int main(void)
 		cmocka_unit_test(test_all_are_found_and_no_other),
 		cmocka_unit_test(test_opening_decodes_nothing),
 		cmocka_unit_test(test_bundle_with_other_things_in_it),
+		cmocka_unit_test(test_bytes_behind_a_certificate),
 		cmocka_unit_test(test_bundle_without_a_certificate),
 		cmocka_unit_test(test_index_does_not_fit),
 		cmocka_unit_test(test_damaged_index_is_refused),
+		cmocka_unit_test(test_index_is_bounded),
 	};
 
 	return cmocka_run_group_tests_name("tls/roots", tests, set_up,

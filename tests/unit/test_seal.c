@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
 #include <sys/mman.h>
@@ -79,16 +80,22 @@ static uint32_t run(const struct prog *p, const struct seccomp_data *d)
 	return 0;
 }
 
-static uint32_t call(const struct prog *p, uint32_t nr, uint64_t a0,
-                     uint64_t a1, uint64_t a2)
+static uint32_t call4(const struct prog *p, uint32_t nr, uint64_t a0,
+                      uint64_t a1, uint64_t a2, uint64_t a3)
 {
 	struct seccomp_data d = {
 		.nr = (int)nr,
 		.arch = ARCH,
-		.args = { a0, a1, a2 },
+		.args = { a0, a1, a2, a3 },
 	};
 
 	return run(p, &d);
+}
+
+static uint32_t call(const struct prog *p, uint32_t nr, uint64_t a0,
+                     uint64_t a1, uint64_t a2)
+{
+	return call4(p, nr, a0, a1, a2, 0);
 }
 
 static void build(struct prog *p, const struct sp_seal_list *list)
@@ -110,6 +117,7 @@ static const struct {
 	{ "clone", __NR_clone, 0, 0, 0, KILL },
 	{ "ptrace", __NR_ptrace, 0, 0, 0, KILL },
 	{ "openat", __NR_openat, 0, 0, 0, ERR(ENOENT) },
+	{ "stat", __NR_newfstatat, 0, 0, 0, ERR(ENOENT) },
 	{ "memfd_create", __NR_memfd_create, 0, 0, 0, KILL },
 	{ "io_uring_setup", __NR_io_uring_setup, 0, 0, 0, KILL },
 	{ "socketpair", __NR_socketpair, AF_UNIX, SOCK_STREAM, 0, KILL },
@@ -156,6 +164,9 @@ static void test_what_a_proxy_may_do(void **state)
 		if (got != proxy_cases[i].want)
 			fail_msg("%s: %#x", proxy_cases[i].name, got);
 	}
+	/* fstat() as glibc does it */
+	assert_int_equal(call4(&p, __NR_newfstatat, 0, 0, 0, AT_EMPTY_PATH),
+	                 ALLOW);
 }
 
 /* The proxy runs under both filters: the keeper's must hold all of it. */

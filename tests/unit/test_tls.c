@@ -4,6 +4,7 @@
 /* The version, the protocols and key updates of a peer are set through it. */
 #include "tls/session_int.h"
 
+#include "tls/hello.h"
 #include "tls_peer.h"
 
 #define DAY 86400u
@@ -305,6 +306,33 @@ static void test_half_closed_still_answers(void **state)
 	pair_fini(&p);
 }
 
+/* What our client says of itself, as our own parser reads it. */
+static void test_hello_of_the_client(void **state)
+{
+	static const char *const hosts[] = { "a.example", "192.0.2.1",
+		                             "[2001:db8::1]" };
+
+	(void)state;
+	for (size_t i = 0; i < SP_COUNT(hosts); i++) {
+		struct sp_host host = host_of(hosts[i]);
+		struct sp_hello h;
+		struct side c;
+
+		side_init(&c);
+		assert_int_equal(sp_tls_connect(B.client, &host, 1, &c.tls),
+		                 SP_OK);
+		assert_int_equal(sp_tls_handshake(c.tls, &c.in, &c.out), SP_OK);
+		assert_int_equal(sp_hello_parse(sp_buf_str(&c.out), &h),
+		                 SP_DONE);
+		assert_int_equal(h.has_sni, i == 0);
+		if (h.has_sni)
+			assert_string_equal(h.sni.text, hosts[i]);
+		assert_true(h.alpn_http11 && !h.alpn_h2);
+		assert_true(h.has_tls12 && h.has_tls13 && h.has_ecdsa);
+		side_fini(&c);
+	}
+}
+
 /* ---- what must fail ----------------------------------------------------- */
 
 static void test_truncation_is_an_error(void **state)
@@ -432,6 +460,28 @@ static void test_old_versions_are_refused(void **state)
 	pair_fini(&p);
 }
 
+/* TLS 1.2 renegotiation by the client is refused. */
+static void test_no_renegotiation(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_init(&B, &p, "a.example", "a.example");
+	SSL_set_max_proto_version(p.c.tls->ssl, TLS1_2_VERSION);
+	SSL_clear_options(p.c.tls->ssl, SSL_OP_NO_RENEGOTIATION);
+	pair_handshake(&p);
+	assert_open(&p);
+	assert_int_equal(SSL_renegotiate(p.c.tls->ssl), 1);
+	p.c.tls->out = &p.c.out;
+	SSL_do_handshake(p.c.tls->ssl);
+	p.c.tls->out = NULL;
+	assert_true(sp_buf_len(&p.c.out) > 0);
+	assert_int_equal(side_read(&p.s, &p.c), SP_OK);
+	p.c.rc = side_read(&p.c, &p.s);
+	assert_fails(&p.c, SP_TLS_FAIL_PROTO, 0, "no renegotiation");
+	pair_fini(&p);
+}
+
 static void test_alpn(void **state)
 {
 	static const uint8_t h2[] = "\x02h2", both[] = "\x02h2\x08http/1.1";
@@ -491,133 +541,7 @@ static void test_plain_alert(void **state)
 	sp_buf_fini(&out);
 }
 
-/* ---- resumption --------------------------------------------------------- */
-
-/* A connection from hello to close; whether it was resumed. */
-static bool visit(const char *to, const char *is, int version)
-{
-	struct sp_tls_info info;
-	struct pair p;
-
-	pair_init(&B, &p, to, is);
-	SSL_set_max_proto_version(p.c.tls->ssl, version);
-	pair_handshake(&p);
-	assert_open(&p);
-	assert_int_equal(side_read(&p.c, &p.s), SP_OK); /* the ticket */
-	sp_tls_info(p.c.tls, &info);
-	pair_fini(&p);
-	return info.resumed;
-}
-
-static void test_resumption(void **state)
-{
-	(void)state;
-	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-		forget_sessions();
-		assert_false(visit("a.example", "a.example", v));
-		assert_true(visit("a.example", "a.example", v));
-		assert_true(visit("a.example", "a.example", v));
-		assert_false(visit("b.example", "b.example", v));
-	}
-}
-
-/* Two connections at once find one ticket. */
-static void test_tickets_are_used_once(void **state)
-{
-	struct sp_tls_info info;
-	struct pair p, q;
-
-	(void)state;
-	forget_sessions();
-	assert_false(visit("a.example", "a.example", TLS1_3_VERSION));
-	pair_init(&B, &p, "a.example", "a.example");
-	pair_init(&B, &q, "a.example", "a.example");
-	pair_handshake(&p);
-	pair_handshake(&q);
-	sp_tls_info(p.c.tls, &info);
-	assert_true(info.resumed);
-	sp_tls_info(q.c.tls, &info);
-	assert_false(info.resumed);
-	pair_fini(&p);
-	pair_fini(&q);
-}
-
-/* The client holds a ticket for A, and B would take it if it could. */
-static void test_tickets_are_bound_to_the_host(void **state)
-{
-	(void)state;
-	for (int v = TLS1_2_VERSION; v <= TLS1_3_VERSION; v++) {
-		forget_sessions();
-		leaf_as(&B, B.ca, "d.example", "a.example", B.now_s);
-		assert_false(visit("a.example", "a.example", v));
-		assert_false(visit("a.example", "d.example", v));
-		/* The control: what differs is only the host. */
-		assert_true(visit("a.example", "d.example", v));
-	}
-}
-
-static void test_no_resumption_on_another_port(void **state)
-{
-	struct sp_host a = host_of("a.example");
-	struct sp_tls_info info;
-	struct pair p;
-
-	(void)state;
-	forget_sessions();
-	assert_false(visit("a.example", "a.example", TLS1_3_VERSION));
-	pair_init(&B, &p, "a.example", "a.example");
-	sp_tls_free(p.c.tls);
-	assert_int_equal(sp_tls_connect(B.client, &a, 8443, &p.c.tls), SP_OK);
-	pair_handshake(&p);
-	assert_open(&p);
-	sp_tls_info(p.c.tls, &info);
-	assert_false(info.resumed);
-	pair_fini(&p);
-}
-
-/* ---- the leaf cache ----------------------------------------------------- */
-
-static void test_leafs_are_renewed_at_half_life(void **state)
-{
-	struct sp_host e = host_of("e.example");
-	uint64_t half = B.now_s - 3600 + 7 * DAY / 2;
-	struct sp_tls *t;
-
-	(void)state;
-	assert_false(sp_tls_leaf_have(B.server, &e, B.now_s));
-	assert_int_equal(sp_tls_accept(B.server, &e, &t), SP_E_STATE);
-	leaf_as(&B, B.ca, "e.example", "e.example", B.now_s);
-	assert_true(sp_tls_leaf_have(B.server, &e, B.now_s));
-	assert_true(sp_tls_leaf_have(B.server, &e, half - 1));
-	assert_false(sp_tls_leaf_have(B.server, &e, half));
-}
-
-static void test_only_certificates_of_our_key(void **state)
-{
-	struct sp_host e = host_of("f.example");
-	struct sp_tls_server *other;
-	struct sp_err err;
-	struct sp_buf der;
-	struct sp_str s;
-
-	(void)state;
-	sp_buf_init(&der, SP_CERT_DER_MAX);
-	assert_int_equal(sp_tls_server_new(sp_ca_cert(B.ca), &other, &err),
-	                 SP_OK);
-	assert_int_equal(
-		sp_ca_mint(B.ca, &e, sp_tls_server_spki(other), B.now_s, &der),
-		SP_OK);
-	s = sp_buf_str(&der);
-	assert_int_equal(sp_tls_leaf_put(B.server, &e, s, B.now_s), SP_E_PROTO);
-	assert_int_equal(sp_tls_leaf_put(other, &e, s, B.now_s), SP_OK);
-	assert_int_equal(sp_tls_leaf_put(other, &e, s, B.now_s + 8 * DAY),
-	                 SP_E_PROTO);
-	s.n--;
-	assert_int_equal(sp_tls_leaf_put(other, &e, s, B.now_s), SP_E_PROTO);
-	assert_int_equal(ERR_peek_error(), 0);
-	sp_tls_server_free(other);
-	sp_buf_fini(&der);
-}
+/* ---- the context ------------------------------------------------------- */
 
 static void test_bad_ca_makes_no_server(void **state)
 {
@@ -645,21 +569,17 @@ int main(void)
 		cmocka_unit_test(test_handshake_with_small_output),
 		cmocka_unit_test(test_key_update),
 		cmocka_unit_test(test_half_closed_still_answers),
+		cmocka_unit_test(test_hello_of_the_client),
 		cmocka_unit_test(test_truncation_is_an_error),
 		cmocka_unit_test(test_damaged_record_is_an_error),
 		cmocka_unit_test(test_wrong_host_is_refused),
 		cmocka_unit_test(test_validity_is_checked),
 		cmocka_unit_test(test_foreign_ca_is_refused),
 		cmocka_unit_test(test_old_versions_are_refused),
+		cmocka_unit_test(test_no_renegotiation),
 		cmocka_unit_test(test_alpn),
 		cmocka_unit_test(test_garbage_gets_an_alert),
 		cmocka_unit_test(test_plain_alert),
-		cmocka_unit_test(test_resumption),
-		cmocka_unit_test(test_tickets_are_used_once),
-		cmocka_unit_test(test_tickets_are_bound_to_the_host),
-		cmocka_unit_test(test_no_resumption_on_another_port),
-		cmocka_unit_test(test_leafs_are_renewed_at_half_life),
-		cmocka_unit_test(test_only_certificates_of_our_key),
 		cmocka_unit_test(test_bad_ca_makes_no_server),
 	};
 

@@ -47,6 +47,8 @@ static const struct {
 	{ "http://@/x", SP_E_PROTO, NULL, 0, NULL, NULL, false },
 	{ "http://:80/", SP_E_PROTO, NULL, 0, NULL, NULL, false },
 	{ "http://a.b:1:2/", SP_E_PROTO, NULL, 0, NULL, NULL, false },
+	{ "http://a.b:80:", SP_E_PROTO, NULL, 0, NULL, NULL, false },
+	{ "http://a.b::/", SP_E_PROTO, NULL, 0, NULL, NULL, false },
 	{ "http://a.b:x/", SP_E_PROTO, NULL, 0, NULL, NULL, false },
 	{ "http://a.b%40c.d/", SP_E_PROTO, NULL, 0, NULL, NULL, false },
 	{ "http://a b/", SP_E_PROTO, NULL, 0, NULL, NULL, false },
