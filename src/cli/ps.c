@@ -74,7 +74,6 @@ static void add_json(struct sp_buf *b, const struct row *r)
 	sp_json_add_text(&o, "tier", r->tier);
 	sp_json_add_u64(&o, "transactions", r->transactions);
 	sp_json_put_merged(b, &o, &none);
-	sp_buf_byte(b, '\n');
 }
 
 /* Columns of the table, as text that cannot move the cursor. */
@@ -125,17 +124,21 @@ static void add_line(struct sp_buf *b, const struct row *r, bool color)
 	sp_buf_byte(b, '\n');
 }
 
-static enum sp_rc print_row(const struct sp_packet *m, bool json, bool color)
+/* --json is one array, a sandbox a line. */
+static enum sp_rc print_row(const struct sp_packet *m, bool json, bool first,
+                            bool color)
 {
 	struct sp_buf b;
 	struct row r;
 
 	SP_TRY(row_get(m, &r));
 	sp_buf_init(&b, LINE_MAX);
-	if (json)
+	if (json) {
+		sp_buf_text(&b, first ? "" : ",\n");
 		add_json(&b, &r);
-	else
+	} else {
 		add_line(&b, &r, color);
+	}
 	fwrite(b.p, 1, sp_buf_ok(&b) ? sp_buf_len(&b) : 0, stdout);
 	sp_buf_fini(&b);
 	return SP_OK;
@@ -157,7 +160,7 @@ static enum sp_rc read_rows(int sock, bool json, struct sp_packet *m,
 		if (m->type == SP_IPC_DONE)
 			return SP_OK;
 		sp_err_set(err, "the keeper answers something else");
-		SP_TRY(print_row(m, json, color));
+		SP_TRY(print_row(m, json, i == 0, color));
 	}
 	sp_err_set(err, "more sandboxes than there can be");
 	return SP_E_LIMIT;
@@ -173,26 +176,34 @@ static enum sp_rc print_rows(int sock, bool json, struct sp_err *err)
 }
 
 /* No keeper is no sandbox: not an error. */
+static enum sp_rc list(bool json, struct sp_err *err)
+{
+	SP_CLEANUP(sp_fd_close) int sock = -1;
+	struct sp_wire w = { .p = NULL };
+	enum sp_rc rc = sp_ask(SP_IPC_PS, &w, -1, &sock, err);
+
+	if (rc < 0 && rc != SP_E_STATE)
+		return rc;
+	if (json)
+		fputs("[", stdout);
+	else
+		print_head();
+	rc = rc == SP_OK ? print_rows(sock, json, err) : SP_OK;
+	if (json)
+		fputs("]\n", stdout);
+	return rc;
+}
+
 int sp_cli_ps(int argc, char **argv)
 {
 	bool json = argc == 2 && strcmp(argv[1], "--json") == 0;
-	SP_CLEANUP(sp_fd_close) int sock = -1;
-	struct sp_wire w = { .p = NULL };
 	struct sp_err err;
-	enum sp_rc rc;
 
 	if (argc > 1 && !json) {
 		fputs("usage: sallyport ps [--json]\n", stderr);
 		return SP_EXIT_USAGE;
 	}
-	rc = sp_ask(SP_IPC_PS, &w, -1, &sock, &err);
-	if (!json && (rc == SP_OK || rc == SP_E_STATE))
-		print_head();
-	if (rc == SP_E_STATE)
-		return SP_EXIT_OK;
-	if (rc == SP_OK)
-		rc = print_rows(sock, json, &err);
-	if (rc == SP_OK)
+	if (list(json, &err) == SP_OK)
 		return SP_EXIT_OK;
 	fprintf(stderr, "sallyport: ps: %s\n", err.text);
 	return SP_EXIT_FAIL;

@@ -120,6 +120,14 @@ static void answer_run(struct peer *p)
 	sp_buf_fini(&pem);
 }
 
+/* The launcher may be gone by now, and telling it may be what shows that. */
+static void refuse(struct box *b, const char *text)
+{
+	if (b->launcher != NULL)
+		peer_text(b->launcher, SP_IPC_FAIL, text);
+	box_end(b, "not started");
+}
+
 /* Answer first: the launcher builds the sandbox while the proxy starts. */
 static enum sp_rc on_run(struct sp_peer *id, struct sp_packet *m)
 {
@@ -129,9 +137,10 @@ static enum sp_rc on_run(struct sp_peer *id, struct sp_packet *m)
 
 	SP_TRY(run_get(m, &r));
 	if (make_box(p, &r, m->fd[0], &err) < 0) {
-		peer_text(p, SP_IPC_FAIL, err.text);
 		if (p->box != NULL)
-			box_end(p->box, "not started");
+			refuse(p->box, err.text);
+		else
+			peer_text(p, SP_IPC_FAIL, err.text);
 		return SP_OK;
 	}
 	answer_run(p);
@@ -147,8 +156,8 @@ static enum sp_rc on_run(struct sp_peer *id, struct sp_packet *m)
 static enum sp_rc on_listeners(struct sp_peer *id, struct sp_packet *m)
 {
 	struct peer *p = id->owner;
+	struct box *b = p->box;
 	struct sp_str in = { m->body, m->n };
-	struct box *b = p->box; /* p may lose it when it cannot be told */
 	struct sp_err err;
 	uint8_t capture;
 	uint32_t pid;
@@ -158,18 +167,13 @@ static enum sp_rc on_listeners(struct sp_peer *id, struct sp_packet *m)
 	SP_TRY(sp_get_end(&in));
 	if (b == NULL || b->ended || capture > 2)
 		return SP_E_STATE;
-	if (b->state == BOX_BROKEN) {
-		peer_text(p, SP_IPC_FAIL, "the proxy cannot be started");
-		box_end(b, "not started");
-		return SP_OK;
-	}
 	b->capture = capture;
-	if (box_take_listeners(b, m, pid, &err) < 0) {
-		peer_text(p, SP_IPC_FAIL, err.text);
-		box_end(b, "not started");
-		return SP_OK;
-	}
-	box_started(b);
+	if (b->state == BOX_BROKEN)
+		refuse(b, "the proxy cannot be started");
+	else if (box_take_listeners(b, m, pid, &err) < 0)
+		refuse(b, err.text);
+	else
+		box_started(b);
 	return SP_OK;
 }
 

@@ -208,6 +208,35 @@ def test_the_most_listeners_there_can_be(keeper):
     assert other.peer.closed()
 
 
+def test_over_before_the_keeper_looked(keeper):
+    """Once: FAIL to a launcher that was gone ended the keeper."""
+    for pid in (None, 1):  # a good one, and one that is refused
+        b = keeper.box()
+        b.run()
+        b.run_ok()
+        fds = b.make_fds()
+        b.init.kill()
+        b.init.wait()
+        keeper.process.send_signal(signal.SIGSTOP)
+        b.listeners(fds, pid)
+        b.peer.send(ENDED, u32(0))
+        b.peer.close()
+        keeper.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: not keeper.ps())
+    assert [r["type"] for r in keeper.records()].count("sandbox.start") == 1
+    assert [r["status"] for r in keeper.records("sandbox.stop")] == [0]
+
+
+def test_run_of_a_launcher_that_is_gone(keeper):
+    for src in (None, source("nope: 1\n")):
+        b = keeper.box()
+        keeper.process.send_signal(signal.SIGSTOP)
+        b.run(src)
+        b.peer.close()
+        keeper.process.send_signal(signal.SIGCONT)
+        wait_for(lambda: not keeper.ps())
+
+
 def test_launcher_that_vanishes_takes_the_sandbox_along(keeper):
     b = keeper.box()
     p = b.start()

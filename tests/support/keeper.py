@@ -103,10 +103,11 @@ class Box:
         self.init = subprocess.Popen(["sleep", "1000"])
         self.sockets = []
         self.allow = allow
+        self.command = "agent --flag"
 
     def run(self, src=None, name=None):
         self.peer.send(RUN, text(self.name if name is None else name) +
-                       text("agent --flag") + text("A") + text("/tmp"),
+                       text(self.command) + text("A") + text("/tmp"),
                        [src or source(allow=self.allow)])
 
     def run_ok(self):
