@@ -29,17 +29,18 @@
 #include "role/init.h"
 #include "role/launcher_int.h"
 #include "role/role.h"
+#include "sandbox/hostinfo.h"
 #include "sandbox/mnt.h"
 #include "sandbox/ns.h"
 #include "sandbox/pack.h"
 #include "sandbox/sealed.h"
 #include "trust/trust.h"
 
-#define PLAN_FD     (SP_ROLE_CHANNEL + 1)
-#define TEXT_MAX    1024u
-#define SOCKETS_MAX SP_MIB(1)
-#define ID_MAX      64u
-#define PEM_MAX     8192u
+#define PLAN_FD  (SP_ROLE_CHANNEL + 1)
+#define TEXT_MAX 1024u
+#define PROC_MAX SP_MIB(1)
+#define ID_MAX   64u
+#define PEM_MAX  8192u
 
 void sp_launcher_say(const struct launcher *l, const char *text)
 {
@@ -474,15 +475,14 @@ static void on_policy_file(struct sp_watch *w, uint32_t events)
 
 /* ---- start ----------------------------------------------------------- */
 
-/* Sockets of the host, for views without overlay. Best effort. */
-static void read_sockets(struct launcher *l)
+/* A file of /proc, as far as it fits. Stays until we end. */
+static struct sp_str read_proc(const char *path)
 {
-	SP_CLEANUP(sp_fd_close)
-	int fd = open("/proc/self/net/unix", O_RDONLY | O_CLOEXEC);
+	SP_CLEANUP(sp_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
 	struct sp_buf b;
 	ssize_t n = 1;
 
-	sp_buf_init(&b, SOCKETS_MAX);
+	sp_buf_init(&b, PROC_MAX);
 	while (fd >= 0 && n > 0) {
 		uint8_t *p = sp_buf_room(&b, 65536);
 
@@ -490,7 +490,7 @@ static void read_sockets(struct launcher *l)
 		if (n > 0)
 			sp_buf_commit(&b, (size_t)n);
 	}
-	l->view.sockets = sp_buf_str(&b); /* stays until we end */
+	return sp_buf_str(&b);
 }
 
 static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
@@ -514,8 +514,8 @@ static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
 static enum sp_rc prepare(struct launcher *l, struct sp_err *err)
 {
 	SP_TRY(sp_view_init(&l->view, &l->plan, err));
-	if ((l->plan.disable & SP_DISABLE_OVERLAY) != 0)
-		read_sockets(l);
+	l->view.sockets = read_proc("/proc/self/net/unix");
+	sp_mounts_read(read_proc("/proc/self/mountinfo"), &l->view.mounts);
 	l->before = guarded_now(l);
 	if (l->plan.root == 0)
 		return SP_OK;

@@ -277,8 +277,22 @@ static enum sp_rc scan_all(struct scan *s, struct sp_err *err)
 	return SP_OK;
 }
 
-enum sp_rc sp_view_guard(const struct sp_view *v,
-                         const struct sp_view_path *src, struct sp_err *err)
+static enum sp_rc mask_socket(void *ctx, const char *path, struct sp_err *err)
+{
+	const struct sp_view *v = ctx;
+	SP_CLEANUP(sp_fd_close)
+	int at = sp_open_at(v->root, path, O_PATH | O_NOFOLLOW,
+	                    RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+	struct stat st;
+
+	/* The name may have gone to another file since. */
+	if (at < 0 || fstat(at, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return SP_OK;
+	return sp_view_mask_fd(v, at, err);
+}
+
+enum sp_rc sp_view_guard(struct sp_view *v, const struct sp_view_path *src,
+                         struct sp_err *err)
 {
 	SP_CLEANUP(scan_fini) struct scan s = { .v = v, .src = src };
 
@@ -287,5 +301,7 @@ enum sp_rc sp_view_guard(const struct sp_view *v,
 		return sp_err_sys(err, src->path);
 	SP_TRY(guard_git(&s, "", err));
 	SP_TRY(guard_all(&s, "", err));
+	/* Beyond what the scan reaches, as far as the kernel tells. */
+	SP_TRY(sp_sockets_below(v->sockets, src->path, mask_socket, v, err));
 	return scan_all(&s, err);
 }

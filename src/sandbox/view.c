@@ -11,10 +11,6 @@
 #include "sandbox/ns.h"
 #include "sandbox/pack.h"
 
-/* The new root is assembled on a tmpfs over this directory, in the private
- * mount namespace only. */
-#define BASE "/tmp"
-
 static enum sp_rc add_source(struct sp_view *v, const char *path, bool write,
                              struct sp_err *err)
 {
@@ -195,11 +191,12 @@ static enum sp_rc make_base(struct sp_view *v, struct sp_err *err)
 {
 	SP_CLEANUP(sp_fd_close) int root = -1;
 
-	if (mount("tmpfs", BASE, "tmpfs", TMPFS_FLAGS, "mode=755,size=32m") < 0)
+	if (mount("tmpfs", SP_VIEW_BASE, "tmpfs", TMPFS_FLAGS,
+	          "mode=755,size=32m") < 0)
 		return sp_err_sys(err, "tmpfs for the new root");
-	v->base = open(BASE, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	v->base = open(SP_VIEW_BASE, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (v->base < 0)
-		return sp_err_sys(err, BASE);
+		return sp_err_sys(err, SP_VIEW_BASE);
 	SP_TRY(sp_make_path(v->base, "new", true, &root, err));
 	SP_TRY(sp_mnt_new("tmpfs", root, TMPFS_FLAGS, "mode=755,size=4m", err));
 	v->root = sp_open_at(v->base, "new", O_PATH | O_DIRECTORY, 0);
@@ -236,7 +233,7 @@ static enum sp_rc make_private(const struct sp_view *v, struct sp_err *err)
 	return sp_view_tmpfs(v, v->plan->home, "mode=700,size=25%", err);
 }
 
-static enum sp_rc place(const struct sp_view *v, const struct sp_view_path *s,
+static enum sp_rc place(struct sp_view *v, const struct sp_view_path *s,
                         struct sp_err *err)
 {
 	uint64_t set = s->write ? SP_MNT_QUIET : SP_MNT_RO;
@@ -249,7 +246,7 @@ static enum sp_rc place(const struct sp_view *v, const struct sp_view_path *s,
 	return s->write && s->is_dir ? sp_view_guard(v, s, err) : SP_OK;
 }
 
-static enum sp_rc place_sources(const struct sp_view *v, struct sp_err *err)
+static enum sp_rc place_sources(struct sp_view *v, struct sp_err *err)
 {
 	for (size_t i = 0; i < v->n_src; i++)
 		if (place(v, &v->src[i], err) < 0) {
@@ -355,7 +352,7 @@ enum sp_rc sp_view_etc(struct sp_view *v, struct sp_str pack,
 	SP_TRY(sp_make_path(v->base, "trust", true, &trust, err));
 	SP_TRY(sp_make_path(v->base, "etc", true, &layer, err));
 	SP_TRY(each_item(v, pack, lay_out, err));
-	SP_TRY(sp_view_overlay(v, "etc", BASE "/etc", err));
+	SP_TRY(sp_view_show(v, "/etc", SP_VIEW_BASE "/etc", err));
 	for (size_t i = 0; i < SP_COUNT(masks); i++)
 		SP_TRY(sp_view_mask(v, masks[i], err));
 	SP_TRY(sp_make_path(v->root, "run/sallyport", true, &run, err));

@@ -2,8 +2,14 @@
 #ifndef SP_SANDBOX_VIEW_INT_H
 #define SP_SANDBOX_VIEW_INT_H
 
+#include "sandbox/hostinfo.h"
 #include "sandbox/mnt.h"
 #include "sandbox/view.h"
+
+/* The new root is assembled on a tmpfs over this directory, in the private
+ * mount namespace only. */
+#define SP_VIEW_BASE    "/tmp"
+#define SP_VIEW_NOTHING SP_VIEW_BASE "/nothing"
 
 #define TMPFS_FLAGS (MS_NOSUID | MS_NODEV)
 
@@ -25,14 +31,14 @@ SP_MUST enum sp_rc sp_view_mask(const struct sp_view *v, const char *path,
 /* Makes what `at` stands on a read-only mount of itself. */
 SP_MUST enum sp_rc sp_view_protect_fd(int at, struct sp_err *err);
 
-/* top.c */
-SP_MUST enum sp_rc sp_view_top(const struct sp_view *v, struct sp_err *err);
-SP_MUST enum sp_rc sp_view_overlay(const struct sp_view *v, const char *name,
-                                   const char *layer, struct sp_err *err);
+/* top.c: the listed directories; one path, with a layer over it or "" */
+SP_MUST enum sp_rc sp_view_top(struct sp_view *v, struct sp_err *err);
+SP_MUST enum sp_rc sp_view_show(struct sp_view *v, const char *path,
+                                const char *layer, struct sp_err *err);
 /* kernelfs.c: /sys, /dev, /proc */
 SP_MUST enum sp_rc sp_view_kernel(const struct sp_view *v, struct sp_err *err);
 /* project.c: guards and masks below a writable source */
-SP_MUST enum sp_rc sp_view_guard(const struct sp_view *v,
+SP_MUST enum sp_rc sp_view_guard(struct sp_view *v,
                                  const struct sp_view_path *s,
                                  struct sp_err *err);
 

@@ -62,10 +62,11 @@ class Box:
             os.setresgid(self.uid, self.uid, self.uid)
             os.setresuid(self.uid, self.uid, self.uid)
 
-    def popen(self, *argv, opts=(), cwd=None, env=None, **kwargs):
+    def popen(self, *argv, opts=(), cwd=None, env=None, prefix=(), **kwargs):
         return subprocess.Popen(
-            [BINARY, "run", *opts, "--", *argv], cwd=cwd or self.project,
-            env=self.env | (env or {}), preexec_fn=self.become, **kwargs)
+            [*prefix, BINARY, "run", *opts, "--", *argv], cwd=cwd or self.project,
+            env=self.env | (env or {}), preexec_fn=None if prefix else self.become,
+            **kwargs)
 
     def run(self, *argv, **kwargs):
         kwargs.setdefault("stdin", subprocess.DEVNULL)
