@@ -268,8 +268,8 @@ void sp_conf_free(struct sp_conf *c)
 		struct sp_node *n = c->all;
 
 		c->all = n->all;
-		sp_free((void *)(uintptr_t)n->key.p);
-		sp_free((void *)(uintptr_t)n->text.p);
+		sp_str_free(n->key);
+		sp_str_free(n->text);
 		sp_free(n);
 	}
 	sp_free(c->file);
@@ -296,7 +296,7 @@ enum sp_rc sp_conf_read(struct sp_str text, const char *file,
 	r.conf->file = sp_strdup(sp_str(file));
 	rc = read_all(&r);
 	yaml_parser_delete(&r.yaml);
-	sp_free((void *)(uintptr_t)r.key.p);
+	sp_str_free(r.key);
 	if (rc < 0) {
 		sp_conf_free(r.conf);
 		return rc;

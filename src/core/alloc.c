@@ -32,3 +32,12 @@ void sp_free(void *p)
 {
 	free(p);
 }
+
+void sp_str_free(struct sp_str s)
+{
+	void *p;
+
+	/* A span never owns, so its pointer is const; this one did. */
+	memcpy(&p, &s.p, sizeof(p));
+	free(p);
+}

@@ -19,6 +19,8 @@ SP_MUST void *sp_realloc(void *p, size_t size);
 /* A copy of a span with a NUL behind it (which .n does not count). */
 SP_MUST char *sp_strdup(struct sp_str s);
 void sp_free(void *p);
+/* Releases the copy that sp_strdup() made; its pointer may be in a span. */
+void sp_str_free(struct sp_str s);
 
 #define SP_NEW(type) ((type *)sp_alloc(1, sizeof(type)))
 

@@ -25,12 +25,17 @@ void sp_addr_unmap(struct sp_addr *a)
 	a->family = 4;
 }
 
+static unsigned group(const uint8_t *b, size_t i)
+{
+	return (unsigned)b[2 * i] << 8 | b[2 * i + 1];
+}
+
 /* RFC 5952, 4.2: the longest run of two or more zero groups, the first one. */
 static void zero_run(const uint8_t *b, unsigned *ret_at, unsigned *ret_n)
 {
 	*ret_at = *ret_n = 0;
 	for (unsigned i = 0, run = 0; i < 8; i++) {
-		run = b[2 * i] == 0 && b[2 * i + 1] == 0 ? run + 1 : 0;
+		run = group(b, i) == 0 ? run + 1 : 0;
 		if (run > 1 && run > *ret_n) {
 			*ret_n = run;
 			*ret_at = i + 1 - run;
@@ -54,7 +59,7 @@ static void text6(const uint8_t *b, char *ret)
 			continue;
 		}
 		k += snprintf(ret + k, SP_ADDR_TEXT_MAX - (size_t)k, "%s%x",
-		              sep, (unsigned)b[2 * i] << 8 | b[2 * i + 1]);
+		              sep, group(b, i));
 	}
 }
 

@@ -201,10 +201,26 @@ static void split_rest(struct sp_str rest, struct sp_url *u)
 		u->path = sp_str("/");
 }
 
+/* Behind the scheme. */
+static enum sp_rc parse_special(struct sp_str in, struct sp_str rest,
+                                uint16_t port, struct sp_url *u)
+{
+	struct sp_str authority;
+
+	SP_TRY(take_slashes(&rest, u));
+	authority = sp_str_take(&rest, authority_len(rest));
+	SP_TRY(check_bytes(in, rest));
+	SP_TRY(check_end(rest, !u->irregular));
+	SP_TRY(take_userinfo(&authority, u));
+	SP_TRY(parse_host(authority, u, port));
+	split_rest(rest, u);
+	return SP_OK;
+}
+
 enum sp_rc sp_url_parse(struct sp_str in, struct sp_url *ret)
 {
 	struct sp_url u = { 0 };
-	struct sp_str rest = in, name, authority;
+	struct sp_str rest = in, name;
 	const struct scheme *scheme;
 
 	if (in.n == 0 || in.n > SP_URL_MAX)
@@ -219,13 +235,7 @@ enum sp_rc sp_url_parse(struct sp_str in, struct sp_url *ret)
 		return SP_OK;
 	}
 	u.scheme = scheme->id;
-	SP_TRY(take_slashes(&rest, &u));
-	authority = sp_str_take(&rest, authority_len(rest));
-	SP_TRY(check_bytes(in, rest));
-	SP_TRY(check_end(rest, !u.irregular));
-	SP_TRY(take_userinfo(&authority, &u));
-	SP_TRY(parse_host(authority, &u, scheme->port));
-	split_rest(rest, &u);
+	SP_TRY(parse_special(in, rest, scheme->port, &u));
 	*ret = u;
 	return SP_OK;
 }

@@ -113,12 +113,9 @@ void sp_policy_encode(const struct sp_policy *p, struct sp_buf *out)
 	                    (p->internet ? SW_INTERNET : 0u) |
 	                    (p->allow_defined ? SW_ALLOW_DEFINED : 0u));
 	put_ports(out, &p->ports);
-	put_set(out, &p->denied);
-	put_set(out, &p->allowed);
-	put_set(out, &p->tcp);
-	put_set(out, &p->splice);
-	put_set(out, &p->tls_deny);
-	put_set(out, &p->exempt);
+#define X(set) put_set(out, &p->set);
+	SP_POLICY_SETS(X)
+#undef X
 	put_u32(out, p->n_rules);
 	for (uint32_t i = 0; i < p->n_rules; i++)
 		put_rule(out, &p->rule[i]);
@@ -299,16 +296,24 @@ static enum sp_rc get_switches(struct sp_str *in, struct sp_policy *p)
 	return SP_OK;
 }
 
+static enum sp_rc get_sets(struct sp_str *in, struct sp_policy *p)
+{
+	struct sp_patset *const sets[] = {
+#define X(set) &p->set,
+		SP_POLICY_SETS(X)
+#undef X
+	};
+
+	for (size_t i = 0; i < SP_COUNT(sets); i++)
+		SP_TRY(get_set(in, sets[i]));
+	return SP_OK;
+}
+
 static enum sp_rc get_all(struct sp_str *in, struct sp_policy *p)
 {
 	SP_TRY(get_switches(in, p));
 	SP_TRY(get_ports(in, &p->ports));
-	SP_TRY(get_set(in, &p->denied));
-	SP_TRY(get_set(in, &p->allowed));
-	SP_TRY(get_set(in, &p->tcp));
-	SP_TRY(get_set(in, &p->splice));
-	SP_TRY(get_set(in, &p->tls_deny));
-	SP_TRY(get_set(in, &p->exempt));
+	SP_TRY(get_sets(in, p));
 	SP_TRY(get_rules(in, p));
 	SP_TRY(get_resolve(in, p));
 	SP_TRY(get_texts(in, SP_ROOTS_MAX, SP_ROOT_NAME_MAX, &p->roots));

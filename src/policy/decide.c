@@ -67,23 +67,23 @@ static const struct step {
 	const char *name;
 	bool (*holds)(const struct inputs *in);
 	enum sp_outcome outcome;
-	size_t handler; /* offset in struct inputs */
 	bool params;
+	size_t handler; /* offset in struct inputs */
 } steps[] = {
-	{ "denied_hosts",       is_denied,          SP_OUTCOME_DENY, 0, false },
-	{ "rules",              rule_denies,        SP_OUTCOME_DENY, 0, false },
-	{ "allowed_hosts",      not_listed,         SP_OUTCOME_DENY, 0, false },
+	{ "denied_hosts",       is_denied,          SP_OUTCOME_DENY, false, 0 },
+	{ "rules",              rule_denies,        SP_OUTCOME_DENY, false, 0 },
+	{ "allowed_hosts",      not_listed,         SP_OUTCOME_DENY, false, 0 },
 	{ "override",           overridden,         SP_OUTCOME_HANDLER,
-	  offsetof(struct inputs, override), true },
+	  true, offsetof(struct inputs, override) },
 	{ "host handler",       fixed,              SP_OUTCOME_HANDLER,
-	  offsetof(struct inputs, fixed), false },
-	{ "per-host mode",      per_host_open,      SP_OUTCOME_FORWARD, 0, false },
-	{ "per-host mode",      per_host,           SP_OUTCOME_DENY, 0, false },
+	  false, offsetof(struct inputs, fixed) },
+	{ "per-host mode",      per_host_open,      SP_OUTCOME_FORWARD, false, 0 },
+	{ "per-host mode",      per_host,           SP_OUTCOME_DENY, false, 0 },
 	{ "override catch-all", override_catch_all, SP_OUTCOME_HANDLER,
-	  offsetof(struct inputs, override_catch_all), true },
+	  true, offsetof(struct inputs, override_catch_all) },
 	{ "catch-all",          fixed_catch_all,    SP_OUTCOME_HANDLER,
-	  offsetof(struct inputs, fixed_catch_all), false },
-	{ "open",               is_open,            SP_OUTCOME_FORWARD, 0, false },
+	  false, offsetof(struct inputs, fixed_catch_all) },
+	{ "open",               is_open,            SP_OUTCOME_FORWARD, false, 0 },
 };
 /* clang-format on */
 

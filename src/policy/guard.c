@@ -93,20 +93,33 @@ static const struct sp_pinned *find_pinned(const struct sp_policy *p,
 	return hit != NULL ? &p->pinned[hit - p->resolve.pat] : NULL;
 }
 
-/* port is what was asked for, or what the override made of it. */
-static bool is_pinned(const struct sp_policy *p, const struct sp_host *host,
+static bool is_target(const struct sp_policy *p, const struct sp_host *host,
                       uint16_t port, const struct sp_addr *addr)
 {
-	const struct sp_pinned *pin = find_pinned(p, host, port);
-
-	if (pin != NULL && sp_addr_eq(&pin->addr, addr))
-		return true;
 	for (uint32_t i = 0; i < p->resolve.n; i++)
 		if (sp_str_eq(p->resolve.pat[i].text, sp_host_str(host)) &&
 		    p->pinned[i].port == port &&
 		    sp_addr_eq(&p->pinned[i].addr, addr))
 			return true;
 	return false;
+}
+
+/* port is what was asked for, or what the override made of it. */
+static bool is_pinned(const struct sp_policy *p, const struct sp_host *host,
+                      uint16_t port, const struct sp_addr *addr)
+{
+	const struct sp_pinned *pin = find_pinned(p, host, port);
+
+	return (pin != NULL && sp_addr_eq(&pin->addr, addr)) ||
+	       is_target(p, host, port, addr);
+}
+
+/* Any of the three ways to open what is not public. */
+static bool is_exempt(const struct sp_policy *p, const struct sp_host *host,
+                      uint16_t port, const struct sp_addr *addr)
+{
+	return is_pinned(p, host, port, addr) || addr_exempt(p, addr, port) ||
+	       (by_name[sp_addr_class(addr)] && name_exempt(p, host, port));
 }
 
 bool sp_policy_override(const struct sp_policy *p, const struct sp_host *host,
@@ -159,17 +172,16 @@ void sp_policy_address(const struct sp_policy *p, const struct sp_host *host,
 	if (denied != NULL) {
 		sp_pat_text(denied, text, sizeof(text));
 		deny(ret, SP_REASON_HOST_BLOCKED, text);
-	} else if (is_pinned(p, host, port, &a) || addr_exempt(p, &a, port) ||
-	           (by_name[c] && name_exempt(p, host, port))) {
+	} else if (is_exempt(p, host, port, &a)) {
 		allow(ret);
 	} else if (host->kind != SP_HOST_NAME &&
 	           !has_address_rule(p, host, port)) {
 		deny(ret, SP_REASON_NO_NAME, sp_addr_class_name(c));
 	} else if (sp_host_is_internal(host)) {
 		deny(ret, SP_REASON_ADDRESS_DENIED, INTERNAL);
-	} else if (c == SP_ADDR_PUBLIC) {
-		allow(ret);
-	} else {
+	} else if (c != SP_ADDR_PUBLIC) {
 		deny(ret, SP_REASON_ADDRESS_DENIED, sp_addr_class_name(c));
+	} else {
+		allow(ret);
 	}
 }

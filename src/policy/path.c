@@ -132,46 +132,62 @@ static bool segment_matches(struct sp_str pattern, struct sp_str s)
 	return sp_glob_match(pattern, s);
 }
 
-/*
- * Both are "/segment/segment...". As in text matching, only the last "**" can
- * take one segment more.
- */
+/* What is left of both, and where to go on when they differ. */
+struct walk {
+	struct sp_str pattern, path;
+	struct sp_str star; /* behind the last "**"; p NULL: none yet */
+	struct sp_str mark; /* the path it has not taken */
+};
+
+/* The segment behind the slash, and what follows it. */
+static struct sp_str next_segment(struct sp_str *s)
+{
+	(void)sp_str_take(s, 1); /* the slash */
+	return take_segment(s);
+}
+
+/* One segment on both sides; false if they differ here. */
+static bool step(struct walk *w)
+{
+	struct sp_str p = w->pattern, t = w->path, a;
+
+	if (p.n == 0)
+		return false;
+	a = next_segment(&p);
+	if (sp_str_is(a, "**")) {
+		w->star = w->pattern = p;
+		w->mark = w->path;
+		return true;
+	}
+	if (t.n == 0 || !segment_matches(a, next_segment(&t)))
+		return false;
+	w->pattern = p;
+	w->path = t;
+	return true;
+}
+
+/* As in text matching, only the last "**" can take one segment more. */
+static bool retry(struct walk *w)
+{
+	if (w->star.p == NULL || w->mark.n == 0)
+		return false;
+	(void)next_segment(&w->mark); /* taken by the star */
+	w->pattern = w->star;
+	w->path = w->mark;
+	return true;
+}
+
 bool sp_path_match(struct sp_str pattern, struct sp_str path)
 {
-	struct sp_str star = { NULL, 0 }, mark = { NULL, 0 };
+	struct walk w = { .pattern = pattern, .path = path };
 
 	if (path.n == 0 || path.p[0] != '/')
 		return false; /* "OPTIONS *" */
-	for (;;) {
-		struct sp_str p = pattern, t = path, a = { NULL, 0 }, b;
-
-		if (p.n > 0) {
-			(void)sp_str_take(&p, 1); /* the slash */
-			a = take_segment(&p);
-			if (sp_str_is(a, "**")) {
-				star = pattern = p;
-				mark = path;
-				if (p.n == 0)
-					return true;
-				continue;
-			}
-		}
-		if (pattern.n == 0 && path.n == 0)
+	while (w.pattern.n > 0 || w.path.n > 0) {
+		if (w.star.p != NULL && w.pattern.n == 0 && w.star.n == 0)
 			return true;
-		if (pattern.n > 0 && t.n > 0) {
-			(void)sp_str_take(&t, 1); /* the slash */
-			b = take_segment(&t);
-			if (segment_matches(a, b)) {
-				pattern = p;
-				path = t;
-				continue;
-			}
-		}
-		if (star.p == NULL || mark.n == 0)
+		if (!step(&w) && !retry(&w))
 			return false;
-		(void)sp_str_take(&mark, 1); /* the slash */
-		(void)take_segment(&mark);   /* one more for the star */
-		pattern = star;
-		path = mark;
 	}
+	return true;
 }

@@ -277,7 +277,7 @@ enum sp_rc sp_pat_parse(struct sp_str in, const struct sp_pat_use *use,
 
 void sp_pat_fini(struct sp_pat *p)
 {
-	sp_free((void *)(uintptr_t)p->text.p);
+	sp_str_free(p->text);
 	*p = (struct sp_pat){ 0 };
 }
 

@@ -17,7 +17,7 @@ void sp_texts_add(struct sp_texts *t, struct sp_str s)
 void sp_texts_fini(struct sp_texts *t)
 {
 	for (uint32_t i = 0; i < t->n; i++)
-		sp_free((void *)(uintptr_t)t->text[i].p);
+		sp_str_free(t->text[i]);
 	sp_free(t->text);
 	*t = (struct sp_texts){ 0 };
 }
@@ -53,12 +53,9 @@ void sp_policy_unref(struct sp_policy *p)
 	if (p == NULL || --p->refs > 0)
 		return;
 	free_rules(p);
-	sp_patset_fini(&p->denied);
-	sp_patset_fini(&p->allowed);
-	sp_patset_fini(&p->tcp);
-	sp_patset_fini(&p->splice);
-	sp_patset_fini(&p->tls_deny);
-	sp_patset_fini(&p->exempt);
+#define X(set) sp_patset_fini(&p->set);
+	SP_POLICY_SETS(X)
+#undef X
 	sp_patset_fini(&p->resolve);
 	sp_free(p->pinned);
 	sp_texts_fini(&p->roots);
@@ -89,12 +86,9 @@ static const struct sp_patset *hosts_of(const void *rules, uint32_t i)
 
 void sp_policy_seal(struct sp_policy *p)
 {
-	sp_patset_index(&p->denied);
-	sp_patset_index(&p->allowed);
-	sp_patset_index(&p->tcp);
-	sp_patset_index(&p->splice);
-	sp_patset_index(&p->tls_deny);
-	sp_patset_index(&p->exempt);
+#define X(set) sp_patset_index(&p->set);
+	SP_POLICY_SETS(X)
+#undef X
 	sp_patset_index(&p->resolve);
 	for (uint32_t i = 0; i < p->n_rules; i++)
 		sp_patset_index(&p->rule[i].hosts);
@@ -147,6 +141,7 @@ static void add_set(struct port_list *l, const struct sp_patset *s)
 		add_port(l, s->pat[i].port);
 }
 
+/* NOLINTNEXTLINE(readability-non-const-parameter): written through l */
 size_t sp_policy_ports(const struct sp_policy *p, uint16_t *ret, size_t cap)
 {
 	struct port_list l = { ret, 0, cap };

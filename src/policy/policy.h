@@ -73,7 +73,7 @@ void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
  */
 typedef void sp_policy_note(void *ctx, const char *step, const char *text);
 void sp_policy_explain(const struct sp_policy *p, const struct sp_request *rq,
-                       bool connect, sp_policy_note *note, void *ctx,
+                       bool connect, sp_policy_note *note_fn, void *ctx,
                        struct sp_decision *ret);
 /*
  * The line of the policy that would allow what was denied, or "" if a line

@@ -65,6 +65,15 @@ struct sp_policy {
 	uint32_t internet_line;
 };
 
+/* The sets of a policy, in the order of the encoded form. */
+#define SP_POLICY_SETS(X)                                                      \
+	X(denied)                                                              \
+	X(allowed)                                                             \
+	X(tcp)                                                                 \
+	X(splice)                                                              \
+	X(tls_deny)                                                            \
+	X(exempt)
+
 /* A name of each set in messages and in sp_decision.rule. */
 #define SP_SET_DENIED  "denied_hosts"
 #define SP_SET_ALLOWED "allowed_hosts"

@@ -442,7 +442,7 @@ void sp_policy_request(const struct sp_policy *p, const struct sp_request *rq,
 }
 
 void sp_policy_explain(const struct sp_policy *p, const struct sp_request *rq,
-                       bool connect, sp_policy_note *fn, void *ctx,
+                       bool connect, sp_policy_note *note_fn, void *ctx,
                        struct sp_decision *ret)
 {
 	struct inquiry q;
@@ -450,7 +450,7 @@ void sp_policy_explain(const struct sp_policy *p, const struct sp_request *rq,
 	if (!is_judgeable(rq, ret))
 		return;
 	init(&q, p, rq, connect ? CONNECT : request_level(rq));
-	q.note = fn;
+	q.note = note_fn;
 	q.note_ctx = ctx;
 	judge(&q, ret);
 }

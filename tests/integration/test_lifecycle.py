@@ -84,10 +84,11 @@ def test_killed_launcher_takes_the_sandbox_along(gate):
 # -- a terminal
 class Terminal:
     def __init__(self, gate, command):
+        args = gate.command(*gate.arguments(command, allow=["site.test"],
+                                            project=gate.project()))
+        args = [str(a) for a in args]
         self.pid, self.fd = pty.fork()
         if self.pid == 0:
-            args = gate.command(*gate.arguments(command, allow=["site.test"],
-                                                project=gate.project()))
             os.execvpe(args[0], args, gate.env)
         self.seen = b""
 
@@ -318,8 +319,8 @@ def test_ps_kill_and_names(gate):
                    allow=["site.test"], opts=["--name", "victim"])
     try:
         p.stdout.readline()
-        rows = json.loads(gate.cli("ps", "--json").stdout)
-        rows = rows if isinstance(rows, list) else rows["sandboxes"]
+        rows = [json.loads(x) for x in
+                gate.cli("ps", "--json").stdout.splitlines()]
         assert [x for x in rows if x["name"] == "victim"], rows
         again = gate.run(["true"], allow=["site.test"],
                          opts=["--name", "victim"])

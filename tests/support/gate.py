@@ -193,7 +193,7 @@ class Gate:
             args += ["-p", self.write_policy(policy, project)]
         for host in allow:
             args += ["--allow", host]
-        return [*args, "--cwd", project, *opts, "--", *cmd]
+        return [*args, "--project", project, *opts, "--", *cmd]
 
     def start(self, cmd, policy=None, allow=(), opts=(), project=None,
               env=None, **popen):
@@ -268,7 +268,7 @@ class Gate:
         """A keeper of its own accord, in whatever surroundings."""
         self.keeper = subprocess.Popen(
             [*wrap, *self.command("keeper")], env=self.env, cwd=self.dir,
-            stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL, stdout=open(self.dir / "keeper.out", "wb"),
             stderr=open(self.dir / "keeper.log", "wb"))
         wait_for(self.keeper_pid, 10, "the keeper")
 
