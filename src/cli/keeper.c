@@ -12,6 +12,15 @@ int sp_cli_keeper(int argc, char **argv)
 {
 	struct sp_err err;
 
+	if (argc == 2 &&
+	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+		puts("usage: sallyport keeper\n\n"
+		     "Be the keeper in this process, until a signal ends it. "
+		     "For service managers:\n"
+		     "commands start a keeper of their own when there is "
+		     "none.");
+		return SP_EXIT_OK;
+	}
 	if (argc > 2 || (argc == 2 && strcmp(argv[1], "--foreground") != 0)) {
 		fputs("usage: sallyport keeper\n", stderr);
 		return SP_EXIT_USAGE;

@@ -25,25 +25,40 @@ struct row {
 	uint8_t capture;
 };
 
+static enum sp_rc get_identity(struct sp_str *in, struct row *r)
+{
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->id));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->name));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->command));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->state));
+	SP_TRY(sp_get_u32(in, &r->init));
+	return sp_get_u64(in, &r->start_us);
+}
+
+static enum sp_rc get_policy(struct sp_str *in, struct row *r)
+{
+	SP_TRY(sp_get_u32(in, &r->epoch));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->hash));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->tier));
+	return sp_get_u8(in, &r->capture);
+}
+
+static enum sp_rc get_counts(struct sp_str *in, struct row *r)
+{
+	SP_TRY(sp_get_u64(in, &r->transactions));
+	SP_TRY(sp_get_u64(in, &r->denied));
+	SP_TRY(sp_get_u64(in, &r->open));
+	SP_TRY(sp_get_u32(in, &r->restarts));
+	return sp_get_u32(in, &r->proxy);
+}
+
 static enum sp_rc row_get(const struct sp_packet *m, struct row *r)
 {
 	struct sp_str in = { m->body, m->n };
 
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->id));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->name));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->command));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->state));
-	SP_TRY(sp_get_u32(&in, &r->init));
-	SP_TRY(sp_get_u64(&in, &r->start_us));
-	SP_TRY(sp_get_u32(&in, &r->epoch));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->hash));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->tier));
-	SP_TRY(sp_get_u8(&in, &r->capture));
-	SP_TRY(sp_get_u64(&in, &r->transactions));
-	SP_TRY(sp_get_u64(&in, &r->denied));
-	SP_TRY(sp_get_u64(&in, &r->open));
-	SP_TRY(sp_get_u32(&in, &r->restarts));
-	SP_TRY(sp_get_u32(&in, &r->proxy));
+	SP_TRY(get_identity(&in, r));
+	SP_TRY(get_policy(&in, r));
+	SP_TRY(get_counts(&in, r));
 	return sp_get_end(&in);
 }
 

@@ -365,8 +365,14 @@ static enum sp_rc choose_policy(const struct args *a, struct sp_plan *p,
 	p->policy = "";
 	if (a->policy != NULL)
 		return real(a->policy, &p->policy, err);
-	if (a->no_policy || access(DEFAULT_POLICY, F_OK) < 0)
+	if (a->no_policy || access(DEFAULT_POLICY, F_OK) < 0) {
+		if (a->allow.n == 0 && !a->quiet)
+			fputs("sallyport: no policy: every public host is "
+			      "allowed, and recorded; --allow HOST or -p FILE "
+			      "narrows that\n",
+			      stderr);
 		return SP_OK;
+	}
 	sp_err_set(err, DEFAULT_POLICY " is here but not named: use it with "
 	                               "-p " DEFAULT_POLICY
 	                               ", or do without it with --no-policy");

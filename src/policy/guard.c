@@ -96,6 +96,7 @@ static const struct sp_pinned *find_pinned(const struct sp_policy *p,
 static bool is_target(const struct sp_policy *p, const struct sp_host *host,
                       uint16_t port, const struct sp_addr *addr)
 {
+	sp_assert(p->resolve.n == 0 || p->pinned != NULL);
 	for (uint32_t i = 0; i < p->resolve.n; i++)
 		if (sp_str_eq(p->resolve.pat[i].text, sp_host_str(host)) &&
 		    p->pinned[i].port == port &&
@@ -172,16 +173,15 @@ void sp_policy_address(const struct sp_policy *p, const struct sp_host *host,
 	if (denied != NULL) {
 		sp_pat_text(denied, text, sizeof(text));
 		deny(ret, SP_REASON_HOST_BLOCKED, text);
-	} else if (is_exempt(p, host, port, &a)) {
-		allow(ret);
-	} else if (host->kind != SP_HOST_NAME &&
-	           !has_address_rule(p, host, port)) {
-		deny(ret, SP_REASON_NO_NAME, sp_addr_class_name(c));
-	} else if (sp_host_is_internal(host)) {
-		deny(ret, SP_REASON_ADDRESS_DENIED, INTERNAL);
-	} else if (c != SP_ADDR_PUBLIC) {
-		deny(ret, SP_REASON_ADDRESS_DENIED, sp_addr_class_name(c));
-	} else {
-		allow(ret);
+		return;
 	}
+	allow(ret);
+	if (is_exempt(p, host, port, &a))
+		return;
+	if (host->kind != SP_HOST_NAME && !has_address_rule(p, host, port))
+		deny(ret, SP_REASON_NO_NAME, sp_addr_class_name(c));
+	else if (sp_host_is_internal(host))
+		deny(ret, SP_REASON_ADDRESS_DENIED, INTERNAL);
+	else if (c != SP_ADDR_PUBLIC)
+		deny(ret, SP_REASON_ADDRESS_DENIED, sp_addr_class_name(c));
 }

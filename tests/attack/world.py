@@ -4,8 +4,8 @@
 
 usage: world.py [--launcher root|user] [--capture MODE] [--bare] [CLASS...]
 
-Re-executes itself in a network and mount namespace of its own, where nothing
-leads out of the machine. There the loopback device also has addresses that
+Re-executes itself in a network namespace of its own, where nothing leads out
+of the machine. There the loopback device also has addresses that
 look public, private and like metadata services, with canaries on all of them,
 and a name server that notes every query. So a leak would not vanish for want
 of a network: it would arrive.
@@ -54,9 +54,9 @@ def enter(argv):
     """Namespaces first: root keeps its rights, others become root of one."""
     if os.environ.get("SALLYPORT_WORLD"):
         return
-    flags = ["--net", "--mount", "--propagation", "private"]
+    flags = ["--net"]
     if os.geteuid() != 0:
-        flags.insert(0, "--map-root-user")
+        flags = ["--map-root-user", "--net", "--mount"]
     os.environ["SALLYPORT_WORLD"] = "1"
     os.execvp("unshare", ["unshare", *flags, "--", "/usr/bin/python3", *argv])
 
@@ -65,16 +65,21 @@ def sh(*cmd):
     subprocess.run(cmd, check=True, stdout=subprocess.DEVNULL)
 
 
-def build_network(dir):
+def build_network():
     sh("ip", "link", "set", "lo", "up")
     for a in ADDRESSES:
         extra = ["nodad"] if ":" in a else []
         sh("ip", "addr", "add", a, "dev", "lo", *extra)
+
+
+def start_keeper(gate, dir):
+    """Only the keeper has the resolver of this world."""
     conf = dir / "resolv.conf"
     conf.write_text(f"nameserver {RESOLVER}\noptions timeout:1\n")
     target = os.path.realpath("/etc/resolv.conf")
-    if os.path.exists(target):
-        sh("mount", "--bind", str(conf), target)
+    gate.start_keeper("unshare", "--mount", "--propagation", "private", "sh",
+                      "-c", f"mount --bind {conf} {target} && exec \"$@\"",
+                      "sh")
 
 
 def place_canaries(c, taken):
@@ -227,6 +232,9 @@ def judge(report, options):
     for via, name, qtype in report["queries"]:
         if name not in allowed or qtype not in (1, 28):
             wrong.append(f"query left: {name} type {qtype} by {via}")
+    # Whatever the probes sent: a gate that falls over is a finding.
+    wrong += [f"the proxy was restarted {n} times" for n in report["restarts"]
+              if n]
     wrong += [f"the denied origin saw {path}" for path in report["denied"]]
     wrong += [f"smuggled request arrived: {p}" for p in report["allowed"]
               if "smuggled" in p]
@@ -267,6 +275,8 @@ def report_of(options, dir):
     with NameServer(names, RESOLVER, 53) as dns:
         try:
             ports = place_canaries(c, taken)
+            if not options.bare:
+                start_keeper(gate, dir)
             path, shm = config(gate, project, dir, c, ports, placed,
                                options.bare)
             code, probes, err, uids = run_suite(options, gate, project, root)
@@ -274,6 +284,8 @@ def report_of(options, dir):
             for p in placed[4] + [pathlib.Path(x) for x in placed[1]
                                   if x[0] != "@"] + [pathlib.Path(shm or "-")]:
                 p.unlink(missing_ok=True)
+            restarts = [r.get("restarts", 0) for r in gate.records()
+                        if r["type"] == "sandbox.stop"]
             gate.stop()
     c.close()
     for s in servers:
@@ -282,7 +294,7 @@ def report_of(options, dir):
             "hits": [(w, str(x)) for w, x in c.hits], "queries": dns.seen,
             "denied": servers[2].paths() + servers[3].paths(),
             "allowed": servers[0].paths() + servers[1].paths(),
-            "uids": sorted(uids)}
+            "uids": sorted(uids), "restarts": restarts}
 
 
 def main():
@@ -301,7 +313,7 @@ def main():
     dir = pathlib.Path(tempfile.mkdtemp(prefix="sallyport-world-"))
     dir.chmod(0o755)
     try:
-        build_network(dir)
+        build_network()
         report = report_of(options, dir)
     finally:
         shutil.rmtree(dir, ignore_errors=True)

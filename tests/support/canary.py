@@ -18,6 +18,7 @@ class Canaries:
     def __init__(self):
         self.hits = []  # the first HITS_MAX
         self.sockets = []
+        self.closing = False
 
     def _hit(self, where, what):
         if len(self.hits) < HITS_MAX:
@@ -39,6 +40,8 @@ class Canaries:
                                 pass
                     else:
                         data, peer = sock.recvfrom(4096)
+                        if self.closing:
+                            return
                         self._hit(where, data[:200])
                         if peer:
                             sock.sendto(TOKEN, peer)
@@ -79,6 +82,7 @@ class Canaries:
         return path
 
     def close(self):
+        self.closing = True
         for s in self.sockets:
             try:
                 s.shutdown(socket.SHUT_RDWR)

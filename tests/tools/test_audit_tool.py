@@ -133,6 +133,11 @@ def double(records, **want):
     records.insert(i, records[i])
 
 
+def insert(records, record, **want):
+    i = first(records, **want)
+    records.insert(i + 1, dict(records[i], type=record))
+
+
 OPEN = {"type": "tx.open"}
 CLOSE = {"type": "tx.close"}
 DENIED = {"type": "tx.open", "final": True}
@@ -154,6 +159,7 @@ FORGERIES = {
     "negative": (lambda r: change(r, CLOSE, up=-1), "field_invalid"),
     "false": (lambda r: change(r, OPEN, observed=False), "field_invalid"),
     "text": (lambda r: change(r, OPEN, port="443"), "field_invalid"),
+    "empty": (lambda r: change(r, OPEN, host=""), "field_invalid"),
     "missing": (lambda r: change(r, OPEN, verdict=None), "field_missing"),
     "unknown": (lambda r: change(r, OPEN, extra=1), "field_unknown"),
     "nested": (lambda r: change(r, {"type": "log.close"}, extra={}),
@@ -163,6 +169,8 @@ FORGERIES = {
     "first run": (lambda r: drop(r, type="log.open"), "run_order"),
     "end of run": (lambda r: drop(r, type="log.close"), "run_order"),
     "recovery": (lambda r: drop(r, type="log.recover"), "run_order"),
+    "within recovery": (lambda r: insert(r, "kill", type="log.recover"),
+                        "run_order"),
     "aborted": (lambda r: drop(r, outcome="aborted"), "open_without_close"),
 }
 

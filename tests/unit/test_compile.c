@@ -196,6 +196,47 @@ static void test_encoded_form(void **state)
 	sp_policy_unref(p);
 }
 
+static enum sp_rc travel(const struct sp_policy *p)
+{
+	struct sp_policy *q;
+	struct sp_buf b;
+	enum sp_rc rc;
+
+	encode(p, &b);
+	rc = sp_policy_decode(sp_buf_str(&b), &q);
+	sp_buf_fini(&b);
+	if (rc == SP_OK)
+		sp_policy_unref(q);
+	return rc;
+}
+
+/* Matching relies on these; the compiler never makes the others. */
+static void test_decoded_patterns_are_possible(void **state)
+{
+	struct sp_policy *p;
+	struct sp_pat *pat;
+	struct sp_err err;
+
+	(void)state;
+	assert_int_equal(
+		compile("allowed_hosts: [a.com, 10.0.0.0/8]", &p, &err), SP_OK);
+	pat = p->allowed.pat;
+	assert_int_equal(travel(p), SP_OK);
+	pat[0].bounded = true;
+	assert_int_equal(travel(p), SP_E_PROTO);
+	pat[0].kind = SP_PAT_GLOB; /* bounded, but does not end in ".*" */
+	assert_int_equal(travel(p), SP_E_PROTO);
+	pat[0].bounded = false;
+	assert_int_equal(travel(p), SP_OK);
+	for (uint8_t prefix = 31; prefix <= 33; prefix++) {
+		pat[1].net.prefix = prefix;
+		assert_int_equal(travel(p), prefix <= 32 ? SP_OK : SP_E_PROTO);
+	}
+	pat[1].net = (struct sp_net){ .prefix = 0 };
+	assert_int_equal(travel(p), SP_E_PROTO);
+	sp_policy_unref(p);
+}
+
 static void test_hash_names_the_meaning(void **state)
 {
 	static const char *const texts[] = {
@@ -281,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_lint_finds),
 		cmocka_unit_test(test_lint_is_silent),
 		cmocka_unit_test(test_encoded_form),
+		cmocka_unit_test(test_decoded_patterns_are_possible),
 		cmocka_unit_test(test_hash_names_the_meaning),
 		cmocka_unit_test(test_fix_works),
 		cmocka_unit_test(test_examples_load),

@@ -2,6 +2,7 @@
 #include "test.h"
 
 #include "json/read.h"
+#include "json/text.h"
 #include "json/write.h"
 
 #define DEEP8     "[[[[[[[["
@@ -153,6 +154,29 @@ static void test_members(void **state)
 	sp_buf_fini(&b);
 }
 
+/* Each byte at each place of two words. */
+static void test_plain(void **state)
+{
+	uint8_t text[17];
+
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		bool plain = c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+
+		for (size_t at = 0; at < sizeof(text); at++) {
+			struct sp_str s = { text, sizeof(text) };
+
+			memset(text, 'x', sizeof(text));
+			text[at] = (uint8_t)c;
+			assert_int_equal(sp_json_plain(s),
+			                 plain ? sizeof(text) : at);
+			memset(text, (int)c, sizeof(text));
+			assert_int_equal(sp_json_plain(s),
+			                 plain ? sizeof(text) : 0);
+		}
+	}
+}
+
 static void test_writer(void **state)
 {
 	static const uint8_t odd[] = { 'a', 0, 0xff, '"', 0x1f, 0xe2, 0x82 };
@@ -200,6 +224,7 @@ int main(void)
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_token_limit),
 		cmocka_unit_test(test_members),
+		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_writer),
 		cmocka_unit_test(test_writer_at_its_maximum),
 	};

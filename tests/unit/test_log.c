@@ -267,44 +267,75 @@ static size_t size_of(const char *file)
 	return (size_t)st.st_size;
 }
 
+/* One event; returns how many bytes it took. */
+static size_t filler(const struct bench *b, struct sp_log *l, size_t n)
+{
+	static uint8_t pad[1000];
+	struct sp_log_field f = { .key = "x", .text = { pad, n } };
+	size_t before = size_of(b->file);
+
+	memset(pad, 'x', sizeof(pad));
+	sp_log_event(l, NULL, at(1), "kill", &f, 1);
+	assert_int_equal(sp_log_commit(l), SP_OK);
+	return size_of(b->file) - before;
+}
+
 /*
  * The mark of the last run at every offset around the border of a block that
  * recovery reads backwards: the filler decides how far from the end it is.
  */
 static void test_recovery_over_blocks(void **state)
 {
-	static uint8_t pad[1000];
 	const size_t block = 256u << 10;
 	struct bench *b = *state;
 	struct sp_log *l = open_log(b, 1);
 
-	memset(pad, 'x', sizeof(pad));
-	for (unsigned round = 0; round < 60; round++) {
+	for (unsigned round = 0; round < 40; round++) {
+		size_t start = size_of(b->file), want = block + 20 - 3 * round;
 		struct sp_log_sb sb = { .instance = 1 };
 		struct sp_rec_open r = a_request(round);
-		struct sp_log_field f = { .key = "x" };
-		size_t start = size_of(b->file), step = 400, left;
 		struct sp_log_recovered rec;
+		size_t frame, left;
 
 		snprintf(sb.id, sizeof(sb.id), "r%u", round);
 		assert_int_equal(sp_log_tx_open(l, &sb, at(1), &r), SP_OK);
-		/* A filler of n letters makes a line of step + n bytes. */
-		while ((left = block + 200 - 2 * round -
-		               (size_of(b->file) - start)) > step &&
-		       left < 2 * block) {
-			size_t n = left - step < sizeof(pad) ? left - step
-			                                     : sizeof(pad);
-
-			f.text = (struct sp_str){ pad, n };
-			sp_log_event(l, NULL, at(1), "kill", &f, 1);
-			assert_int_equal(sp_log_commit(l), SP_OK);
-		}
+		frame = filler(b, l, 1) - 1;
+		while ((left = want - (size_of(b->file) - start)) >
+		       2 * frame + 1000)
+			filler(b, l, 1000);
+		filler(b, l, left - frame > 1000 ? left - 2 * frame - 500 : 1);
+		left = want - (size_of(b->file) - start);
+		filler(b, l, left > frame ? left - frame : 1);
 		sp_log_close(l, at(2)); /* one is open: not closed */
 		l = open_log(b, 3);
 		sp_log_recovered(l, &rec);
 		assert_int_equal(rec.aborted, 1);
 	}
 	sp_log_close(l, at(4));
+}
+
+/* In order, but something was written behind it that is no line. */
+static void test_rest_behind_a_closed_log(void **state)
+{
+	struct bench *b = *state;
+	struct sp_log_recovered rec;
+	struct sp_verify_sum sum;
+	char buf[8192];
+	struct sp_log *l;
+	size_t n;
+
+	sp_log_close(open_log(b, 1), at(2));
+	n = slurp(b->file, buf, sizeof(buf));
+	memset(buf + n, '{', 5);
+	spill(b->file, buf, n + 5);
+	l = open_log(b, 3);
+	sp_log_recovered(l, &rec);
+	assert_true(rec.unclean);
+	assert_int_equal(rec.cut, 5);
+	assert_int_equal(rec.aborted, 0);
+	sp_log_close(l, at(4));
+	assert_int_equal(verify(b, &sum), SP_OK);
+	assert_int_equal(sum.by_type[SP_REC_LOG_RECOVER], 1);
 }
 
 int main(void)
@@ -322,6 +353,7 @@ int main(void)
 		T(test_clock_of_an_earlier_turn),
 		T(test_damage_is_refused),
 		T(test_recovery_over_blocks),
+		T(test_rest_behind_a_closed_log),
 	};
 
 	return cmocka_run_group_tests_name("audit/log", tests, NULL, NULL);

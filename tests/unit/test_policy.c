@@ -336,6 +336,65 @@ static void test_many_rules(void **state)
 	pair_fini(&p);
 }
 
+/*
+ * Forms of one address, patterns that end in a star: what closes reads them
+ * widely, what opens narrowly.
+ */
+static void test_wide_and_narrow(void **state)
+{
+	/* clang-format off */
+	static const struct {
+		const char *yaml, *url;
+		bool allowed;
+	} cases[] = {
+		{ "allowed_hosts: [\"9.*\"]", "http://9.1.2.3/", true },
+		{ "allowed_hosts: [\"9.*\"]", "http://19.1.2.3/", false },
+		{ "allowed_hosts: [\"x.*\"]", "http://x.github.io/", false },
+		{ "allowed_hosts: [\"x.*\"]", "http://x.io/", true },
+		{ "rules: [{ host: \"x.*\", action: allow }]", "http://x.co.uk/", true },
+		{ "rules: [{ host: \"x.*\", action: allow }]", "http://x.evil.com/", false },
+		{ "rules: [{ host: \"x.*\", action: deny }]", "http://x.evil.com/", false },
+		{ "denied_hosts: [\"x.*\"]", "http://x.evil.com/", false },
+		{ "rules: [{ host: 9.0.0.0/8, action: allow }]", "http://9.1.2.3/", true },
+		{ "rules: [{ host: 9.0.0.0/8, action: allow }]", "http://[64:ff9b::9.1.2.3]/", false },
+		{ "rules: [{ host: 9.1.2.3, action: deny }]", "http://[::ffff:9.1.2.3]/", false },
+		{ "rules: [{ host: 9.1.2.3, action: deny }]", "http://[::ffff:9.1.2.4]/", true },
+		{ "denied_hosts: [9.1.2.3]", "http://[::ffff:9.1.2.3]/", false },
+		{ "denied_hosts: [9.1.2.3]", "http://[2002:901:203::]/", false },
+		{ "denied_hosts: [9.1.2.3]", "http://9.1.2.4/", true },
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < SP_COUNT(cases); i++) {
+		struct sp_decision d;
+		struct pair p;
+
+		pair_init(&p, cases[i].yaml);
+		d = ask(&p, cases[i].url, "GET");
+		if ((d.verdict == SP_VERDICT_ALLOW) != cases[i].allowed)
+			fail_msg("%s: %s", cases[i].yaml, cases[i].url);
+		pair_fini(&p);
+	}
+}
+
+/* An open internet is one of HTTP and TLS. */
+static void test_raw_tcp_is_never_the_default(void **state)
+{
+	struct sp_host h = as_host("example.com");
+	struct sp_request rq = { .host = &h,
+		                 .port = 22,
+		                 .scheme = SP_SCHEME_TCP };
+	struct sp_decision d;
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, "internet: true\nmode: observe");
+	sp_policy_request(p.sent, &rq, &d);
+	expect(&d, "tcp", NO(PROTOCOL, "tcp"));
+	pair_fini(&p);
+}
+
 /* No rule about requests is lost behind a splice. */
 static void test_splice_needs_no_request(void **state)
 {
@@ -451,6 +510,8 @@ int main(void)
 		cmocka_unit_test(test_what_nothing_decides),
 		cmocka_unit_test(test_observe_lets_pass_and_tells),
 		cmocka_unit_test(test_options_are_merged),
+		cmocka_unit_test(test_wide_and_narrow),
+		cmocka_unit_test(test_raw_tcp_is_never_the_default),
 		cmocka_unit_test(test_many_rules),
 		cmocka_unit_test(test_splice_needs_no_request),
 		cmocka_unit_test(test_names_for_dns),

@@ -292,6 +292,35 @@ static void test_line_limit(void **state)
 	}
 }
 
+/* The same in pieces: what is held counts, and the next line is judged. */
+static void test_line_limit_in_pieces(void **state)
+{
+	static char big[SP_LINE_MAX + 2000];
+	struct sp_verify_want w = { 0 };
+
+	(void)state;
+	memset(big, 'x', sizeof(big));
+	for (size_t n = SP_LINE_MAX - 1; n <= SP_LINE_MAX + 1; n++) {
+		struct sp_verify *v = sp_verify_new(&w);
+		struct sp_str rest = { (uint8_t *)big, n + 3 };
+		const struct sp_verify_sum *s = sp_verify_sum(v);
+
+		big[n] = big[n + 2] = '\n';
+		while (rest.n > 0)
+			sp_verify_feed(v, sp_str_take(&rest, rest.n < 1000
+			                                             ? rest.n
+			                                             : 1000));
+		assert_int_equal(sp_verify_end(v), SP_E_PROTO);
+		assert_int_equal(s->at[0].fault, n > SP_LINE_MAX
+		                                         ? SP_FAULT_LONG
+		                                         : SP_FAULT_JSON);
+		assert_int_equal(s->at[1].fault, SP_FAULT_JSON);
+		assert_int_equal(s->at[1].offset, n + 1);
+		big[n] = big[n + 2] = 'x';
+		sp_verify_free(v);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -305,6 +334,7 @@ int main(void)
 		cmocka_unit_test(test_min_seq),
 		cmocka_unit_test(test_splits),
 		cmocka_unit_test(test_line_limit),
+		cmocka_unit_test(test_line_limit_in_pieces),
 	};
 
 	return cmocka_run_group_tests_name("audit/verify", tests, make_log,
