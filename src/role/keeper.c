@@ -39,6 +39,7 @@ void keeper_note(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): line above */
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	for (char *p = line; *p != '\0'; p++)
