@@ -118,10 +118,15 @@ static void member(struct sp_buf *out, const char *name, struct sp_str value)
 	sp_buf_byte(out, '"');
 }
 
+static struct sp_str hint_of(const struct sp_denial *d)
+{
+	return d->hint.n > 0 ? d->hint : sp_str(sp_reason_hint(d->reason));
+}
+
 /* For programs that show one sentence: what happened, to what, what to do. */
 static void message(struct sp_buf *out, const struct sp_denial *d, bool json)
 {
-	const char *hint = sp_reason_hint(d->reason);
+	struct sp_str hint = hint_of(d);
 
 	sp_buf_text(out, "sallyport: ");
 	sp_buf_text(out, sp_reason_text(d->reason));
@@ -135,8 +140,11 @@ static void message(struct sp_buf *out, const struct sp_denial *d, bool json)
 		text(out, d->detail, json);
 		sp_buf_byte(out, ']');
 	}
-	if (*hint != '\0')
-		sp_buf_printf(out, " Hint: %s.", hint);
+	if (hint.n > 0) {
+		sp_buf_text(out, " Hint: ");
+		text(out, hint, json);
+		sp_buf_byte(out, '.');
+	}
 }
 
 /* A judgement, or something that did not work? */
@@ -170,7 +178,7 @@ static void json_body(struct sp_buf *out, const struct sp_denial *d)
 	member(out, "request_id", d->id);
 	sp_buf_printf(out, ",\"retryable\":%s",
 	              is_retryable(status) ? "true" : "false");
-	member(out, "hint", sp_str(sp_reason_hint(d->reason)));
+	member(out, "hint", hint_of(d));
 	sp_buf_printf(out, ",\"error\":{\"type\":\"%s\",\"code\":\"%s\"",
 	              is_denied(status) ? "sallyport_denied"
 	                                : "sallyport_error",

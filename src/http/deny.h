@@ -22,6 +22,8 @@ struct sp_denial {
 	struct sp_str method, path; /* may be empty */
 	struct sp_str accept;       /* the Accept field; may be empty */
 	struct sp_str rule;         /* e.g. "default"; may be empty */
+	struct sp_str hint;         /* the line that would allow it; may be
+	                             * empty: then the reason's own hint */
 	struct sp_str id;           /* of the transaction */
 	bool close;                 /* framing is in doubt, or it is the end */
 	uint8_t client_minor;

@@ -96,6 +96,7 @@ void sp_dial_resolve(struct sp_dial *d, const struct sp_policy *p,
                      sp_dial_fn *fn, void *arg)
 {
 	struct sp_resolved literal = { .n = 1, .addr = { d->key.host.addr } };
+	struct sp_decision v;
 
 	d->fn = fn;
 	d->arg = arg;
@@ -108,6 +109,13 @@ void sp_dial_resolve(struct sp_dial *d, const struct sp_policy *p,
 	}
 	if (d->key.host.kind != SP_HOST_NAME) {
 		on_resolved(d, &literal);
+		return;
+	}
+	/* A name that leads home is not even asked for. */
+	sp_policy_name(p, &d->key.host, d->key.port, &v);
+	if (v.verdict != SP_VERDICT_ALLOW) {
+		fill_detail(d, v.rule);
+		finish(d, v.reason);
 		return;
 	}
 	if (sp_resolver_ask(d->via.resolver, &d->key.host, on_resolved, d,

@@ -5,12 +5,32 @@
  */
 #include "txn/http_int.h"
 
+/* What to do, with the very line of the policy where there is one. */
+static void write_hint(const struct sp_exchange *x, enum sp_reason reason,
+                       char *hint, size_t cap)
+{
+	char line[SP_POLICY_FIX_MAX] = "";
+	struct sp_request rq = {
+		.host = &x->key.host,
+		.port = x->key.port,
+		.scheme = x->conn->scheme,
+		.method = sp_str(x->method),
+		.path = { x->path, x->path_n },
+	};
+	struct sp_decision d = x->decision;
+
+	d.reason = reason;
+	sp_policy_fix(x->policy, &rq, &d, line);
+	snprintf(hint, cap, line[0] != '\0' ? "%s; the line: %s" : "%s%s",
+	         sp_reason_hint(reason), line);
+}
+
 /* A response that began cannot become another one: cut it, visibly. */
 static void deny(struct sp_exchange *x, enum sp_reason reason)
 {
 	struct sp_http *t = sp_http_of(x);
 	struct sp_conn *c = x->conn;
-	char id[48];
+	char id[48], hint[SP_POLICY_FIX_MAX + 160];
 	struct sp_denial d = {
 		.reason = reason,
 		.detail = sp_str(x->detail),
@@ -30,6 +50,8 @@ static void deny(struct sp_exchange *x, enum sp_reason reason)
 		return;
 	}
 	sp_exchange_id(x, id, sizeof(id));
+	write_hint(x, reason, hint, sizeof(hint));
+	d.hint = sp_str(hint);
 	d.id = sp_str(id);
 	d.close = !t->client_keep || !t->req_done;
 	t->client_keep = !d.close;

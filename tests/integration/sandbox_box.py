@@ -66,7 +66,7 @@ class Box:
         if not {"-p", "--policy", "--allow"} & set(opts):
             opts = ["--allow", "only.test", *opts]  # no notice about none
         return subprocess.Popen(
-            [*prefix, BINARY, "run", *opts, "--", *argv], cwd=cwd or self.project,
+            [*prefix, BINARY, "run", "--no-policy", *opts, "--", *argv], cwd=cwd or self.project,
             env=self.env | (env or {}), preexec_fn=None if prefix else self.become,
             **kwargs)
 

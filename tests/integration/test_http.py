@@ -283,7 +283,7 @@ def test_sni_of_another_name(gate, policy, origin):
 
 def test_bare_address(gate, policy):
     r = gate.run([*CURL, "-ik", "https://93.184.216.34/"], policy=policy())
-    assert "x-sallyport-reason: host_denied" in r.stdout.lower(), r
+    assert "x-sallyport-reason: no_name_for_address" in r.stdout.lower(), r
     r = gate.run([*CURL, "-i", "http://169.254.169.254/"], policy=policy())
     assert "x-sallyport-reason: " in r.stdout.lower(), r
     assert r.stdout.startswith("HTTP/1.1 403")

@@ -50,16 +50,6 @@ FILES = {
         [registries.demo]
         index = "https://demo.test/index.git"
         """,
-    "get.go": """
-        package main
-        import ("fmt"; "io"; "net/http"; "os")
-        func main() {
-            r, err := http.Get(os.Args[1])
-            if err != nil { fmt.Println(err); os.Exit(1) }
-            b, _ := io.ReadAll(r.Body)
-            fmt.Print(string(b))
-        }
-        """,
 }
 
 AIOHTTP = f"""
@@ -114,7 +104,7 @@ CLIENTS = {
                     "--fetch-retries", "0"], False),
     "bun": ("DEPS/bun", ["CLIENTS/bun", "-e", FETCH], False),
     "deno": ("DEPS/deno", ["CLIENTS/deno", "eval", FETCH], False),
-    "go net/http": ("CLIENTS/get", ["CLIENTS/get", URL], True),
+    # It is itself a static Go program that uses net/http.
     "go command": ("go", ["env", "GOPROXY=https://demo.test", "GOFLAGS=-mod=mod",
                           "GONOSUMDB=*", "GOTOOLCHAIN=local", "go", "mod",
                           "download", "example.com/x"], True),
@@ -144,15 +134,6 @@ def clients(base):
             (dir / name).chmod(0o755)
     if (DEPS / "python").exists():
         shutil.copytree(DEPS / "python", dir / "python", dirs_exist_ok=True)
-    go = shutil.which("go", path="/usr/local/go/bin:/usr/bin:/bin")
-    if go:
-        source = dir / "get.go"
-        source.write_text(textwrap.dedent(FILES["get.go"]))
-        subprocess.run([go, "build", "-o", str(dir / "get"), str(source)],
-                       check=True, cwd=dir, timeout=150,
-                       env={**os.environ, "CGO_ENABLED": "0",
-                            "GOFLAGS": "", "GOCACHE": str(base / "gocache"),
-                            "GOTOOLCHAIN": "local"})
     return dir
 
 

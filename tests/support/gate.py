@@ -23,10 +23,12 @@ TEST_UID = 41000  # no such account: nothing here may need one
 
 
 def find_binary():
-    for p in (os.environ.get("SALLYPORT"), TREE / "build/sallyport",
-              TREE / "b-dev/sallyport"):
-        if p and pathlib.Path(p).exists():
-            return pathlib.Path(p).resolve()
+    told = os.environ.get("SALLYPORT")
+    if told:  # never another one instead
+        return pathlib.Path(told).resolve(strict=True)
+    for p in (TREE / "build/sallyport", TREE / "b-dev/sallyport"):
+        if p.exists():
+            return p.resolve()
     raise FileNotFoundError("no sallyport binary: run make, or set SALLYPORT")
 
 
