@@ -366,7 +366,7 @@ static enum sp_rc choose_policy(const struct args *a, struct sp_plan *p,
 	if (a->policy != NULL)
 		return real(a->policy, &p->policy, err);
 	if (a->no_policy || access(DEFAULT_POLICY, F_OK) < 0) {
-		if (a->allow.n == 0 && !a->quiet)
+		if (a->allow.n == 0 && !a->quiet && !a->no_policy)
 			fputs("sallyport: no policy: every public host is "
 			      "allowed, and recorded; --allow HOST or -p FILE "
 			      "narrows that\n",

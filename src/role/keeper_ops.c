@@ -156,7 +156,7 @@ static enum sp_rc on_run(struct sp_peer *id, struct sp_packet *m)
 static enum sp_rc on_listeners(struct sp_peer *id, struct sp_packet *m)
 {
 	struct peer *p = id->owner;
-	struct box *b = p->box;
+	struct box *b = p->box; /* p may lose it when it cannot be told */
 	struct sp_str in = { m->body, m->n };
 	struct sp_err err;
 	uint8_t capture;

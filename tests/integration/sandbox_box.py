@@ -64,7 +64,7 @@ class Box:
 
     def popen(self, *argv, opts=(), cwd=None, env=None, prefix=(), **kwargs):
         return subprocess.Popen(
-            [*prefix, BINARY, "run", *opts, "--", *argv], cwd=cwd or self.project,
+            [*prefix, BINARY, "run", "--no-policy", *opts, "--", *argv], cwd=cwd or self.project,
             env=self.env | (env or {}), preexec_fn=None if prefix else self.become,
             **kwargs)
 
