@@ -347,6 +347,9 @@ static void pass_on(const struct state *s, int sig)
 	(void)kill(one ? s->program : -s->program, sig);
 }
 
+#if defined(__SANITIZE_ADDRESS__) /* it calls what it likes */
+#define SEALED NULL
+#else
 /* clang-format off */
 /* All that waiting takes: signals in, signals out, two words to say. */
 static const struct sp_seal_row sealed_rows[] = {
@@ -359,11 +362,6 @@ static const struct sp_seal_row sealed_rows[] = {
 /* clang-format on */
 static const struct sp_seal_list sealed = { sealed_rows,
 	                                    SP_COUNT(sealed_rows) };
-
-/* AddressSanitizer calls what it likes. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SEALED NULL
-#else
 #define SEALED (&sealed)
 #endif
 
