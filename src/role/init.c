@@ -362,16 +362,16 @@ static const struct sp_seal_list sealed = { sealed_rows,
 
 /* AddressSanitizer calls what it likes. */
 #if defined(__SANITIZE_ADDRESS__)
-#define SEALED NULL
+#define SANITIZED true
 #else
-#define SEALED (&sealed)
+#define SANITIZED false
 #endif
 
 static _Noreturn void stage_run(const struct state *s, int sfd)
 {
 	struct sp_err err;
 
-	if (sp_stage_seal(SEALED, &err) < 0)
+	if (sp_stage_seal(SANITIZED ? NULL : &sealed, &err) < 0)
 		_exit(SP_EXIT_SETUP);
 	for (;;) {
 		struct signalfd_siginfo si;
