@@ -347,6 +347,9 @@ static void pass_on(const struct state *s, int sig)
 	(void)kill(one ? s->program : -s->program, sig);
 }
 
+#if defined(__SANITIZE_ADDRESS__) /* it calls what it likes */
+#define SEALED NULL
+#else
 /* clang-format off */
 /* All that waiting takes: signals in, signals out, two words to say. */
 static const struct sp_seal_row sealed_rows[] = {
@@ -359,19 +362,14 @@ static const struct sp_seal_row sealed_rows[] = {
 /* clang-format on */
 static const struct sp_seal_list sealed = { sealed_rows,
 	                                    SP_COUNT(sealed_rows) };
-
-/* AddressSanitizer calls what it likes. */
-#if defined(__SANITIZE_ADDRESS__)
-#define SANITIZED true
-#else
-#define SANITIZED false
+#define SEALED (&sealed)
 #endif
 
 static _Noreturn void stage_run(const struct state *s, int sfd)
 {
 	struct sp_err err;
 
-	if (sp_stage_seal(SANITIZED ? NULL : &sealed, &err) < 0)
+	if (sp_stage_seal(SEALED, &err) < 0)
 		_exit(SP_EXIT_SETUP);
 	for (;;) {
 		struct signalfd_siginfo si;
