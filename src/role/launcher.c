@@ -437,22 +437,21 @@ static void on_policy_file(struct sp_watch *w, uint32_t events)
 
 /* ---- start ----------------------------------------------------------- */
 
-/* A file of /proc, as far as it fits. Stays until we end. */
-static struct sp_str read_proc(const char *path)
+/* A file of /proc, as far as it fits. */
+static struct sp_str read_proc(const char *path, struct sp_buf *b)
 {
 	SP_CLEANUP(sp_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct sp_buf b;
 	ssize_t n = 1;
 
-	sp_buf_init(&b, PROC_MAX);
+	sp_buf_init(b, PROC_MAX);
 	while (fd >= 0 && n > 0) {
-		uint8_t *p = sp_buf_room(&b, 65536);
+		uint8_t *p = sp_buf_room(b, 65536);
 
 		n = p == NULL ? 0 : TEMP_FAILURE_RETRY(read(fd, p, 65536));
 		if (n > 0)
-			sp_buf_commit(&b, (size_t)n);
+			sp_buf_commit(b, (size_t)n);
 	}
-	return sp_buf_str(&b);
+	return sp_buf_str(b);
 }
 
 static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
@@ -476,8 +475,9 @@ static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
 static enum sp_rc prepare(struct launcher *l, struct sp_err *err)
 {
 	SP_TRY(sp_view_init(&l->view, &l->plan, err));
-	l->view.sockets = read_proc("/proc/self/net/unix");
-	sp_mounts_read(read_proc("/proc/self/mountinfo"), &l->view.mounts);
+	l->view.sockets = read_proc("/proc/self/net/unix", &l->net_unix);
+	sp_mounts_read(read_proc("/proc/self/mountinfo", &l->mountinfo),
+	               &l->view.mounts);
 	guarded_look(l, l->before);
 	if (l->plan.root == 0)
 		return SP_OK;
@@ -615,6 +615,16 @@ static int finish(struct launcher *l)
 	return code;
 }
 
+static void launcher_free(struct launcher *l)
+{
+	sp_plan_fini(&l->plan);
+	sp_words_free(&l->view.mounts);
+	sp_buf_fini(&l->net_unix);
+	sp_buf_fini(&l->mountinfo);
+	sp_loop_free(l->loop);
+	sp_free(l);
+}
+
 int sp_launcher_main(void)
 {
 	struct launcher *l = SP_NEW(struct launcher);
@@ -633,5 +643,6 @@ int sp_launcher_main(void)
 		l->refused = false;
 	if (code == SP_EXIT_SETUP && l->loop == NULL)
 		sp_launcher_say(l, err.text);
+	launcher_free(l);
 	return code;
 }
