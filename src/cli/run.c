@@ -26,8 +26,10 @@
 #include "trust/env.h"
 #include "trust/trust.h"
 
-#define EXIT_REFUSED   2
-#define COMMAND_MAX    256u
+#define EXIT_REFUSED 2
+#define COMMAND_MAX  256u
+/* Of a sandbox, threads included: a fork bomb stays its own. */
+#define PIDS_DEFAULT   8192
 #define DEFAULT_POLICY "sallyport.yaml"
 /* systemd's range for dynamic users. */
 #define DYNAMIC_FIRST 61184u
@@ -69,7 +71,7 @@ static const struct sp_opt options[] = {
 	{ "cpu-time", 0, SP_OPT_TIME, AT(cpu_s), "TIME",
 	  "Processor time of each process." },
 	{ "pids", 0, SP_OPT_COUNT, AT(pids), "N",
-	  "How many processes there may be." },
+	  "How many processes and threads there may be (8192)." },
 	{ "files", 0, SP_OPT_COUNT, AT(files), "N",
 	  "Open files of each process." },
 	{ "fsize", 0, SP_OPT_BYTES, AT(fsize), "SIZE",
@@ -391,7 +393,7 @@ static enum sp_rc make_plan(const struct args *a, const char *const *outer,
 	p->quiet = a->quiet;
 	p->memory = a->memory;
 	p->cpu_s = a->cpu_s;
-	p->pids = a->pids;
+	p->pids = a->pids != 0 ? a->pids : PIDS_DEFAULT;
 	p->files = a->files;
 	p->fsize = a->fsize;
 	p->allow = a->allow;

@@ -48,44 +48,6 @@ void sp_launcher_say(const struct launcher *l, const char *text)
 	        l->term.raw ? "\r\n" : "\n");
 }
 
-/* ---- guarded names that appear during the run ------------------------------
- */
-
-static uint32_t guarded_now(const struct launcher *l)
-{
-	SP_CLEANUP(sp_fd_close)
-	int dir = sp_open_at(AT_FDCWD, l->plan.project, 0, RESOLVE_NO_SYMLINKS);
-	uint32_t bits = 0;
-
-	for (unsigned i = 0; dir >= 0 && sp_guarded[i] != NULL; i++) {
-		SP_CLEANUP(sp_fd_close)
-		int fd = sp_open_at(dir, sp_guarded[i], O_PATH | O_NOFOLLOW,
-		                    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-
-		sp_assert(i < 32);
-		/* A link somewhere on the way counts as there. */
-		if (fd >= 0 || errno == ELOOP)
-			bits |= UINT32_C(1) << i;
-	}
-	return bits;
-}
-
-static void report_new_names(const struct launcher *l)
-{
-	uint32_t fresh = guarded_now(l) & ~l->before;
-	char text[TEXT_MAX];
-
-	for (unsigned i = 0; sp_guarded[i] != NULL; i++) {
-		if ((fresh >> i & 1) == 0)
-			continue;
-		snprintf(text, sizeof(text),
-		         "the program made %s/%s: look at it before programs "
-		         "outside the sandbox act upon it",
-		         l->plan.project, sp_guarded[i]);
-		sp_launcher_say(l, text);
-	}
-}
-
 /* ---- messages of the keeper ------------------------------------------------
  */
 
@@ -516,7 +478,7 @@ static enum sp_rc prepare(struct launcher *l, struct sp_err *err)
 	SP_TRY(sp_view_init(&l->view, &l->plan, err));
 	l->view.sockets = read_proc("/proc/self/net/unix");
 	sp_mounts_read(read_proc("/proc/self/mountinfo"), &l->view.mounts);
-	l->before = guarded_now(l);
+	guarded_look(l, l->before);
 	if (l->plan.root == 0)
 		return SP_OK;
 	if (setgroups(0, NULL) < 0)
@@ -641,13 +603,15 @@ static int finish(struct launcher *l)
 	terminal_end(&l->term);
 	send_ended(code);
 	if (l->running && l->plan.quiet == 0)
-		report_new_names(l);
+		guarded_report(l);
 	if (!l->running && code < SP_EXIT_NOT_EXEC)
 		code = SP_EXIT_SETUP;
 	if (!l->running && code > 128)
 		code = SP_EXIT_SETUP;
 	if (!l->running && !l->refused)
 		sp_launcher_say(l, "the sandbox could not be made");
+	if (!l->running && code == SP_EXIT_NOT_FOUND)
+		hint_not_found(l);
 	return code;
 }
 

@@ -195,6 +195,17 @@ static enum sp_rc guard_git(const struct scan *s, const char *dir,
 	return guard_modules(s, modules, 3, err);
 }
 
+/* The launcher reads it again when it changes. */
+static enum sp_rc guard_policy(const struct scan *s, struct sp_err *err)
+{
+	const char *policy = s->v->plan->policy;
+	size_t n = strlen(s->src->path);
+
+	if (strncmp(policy, s->src->path, n) != 0 || policy[n] != '/')
+		return SP_OK;
+	return protect(s, "", policy + n + 1, err);
+}
+
 static bool starts(const char *text, const char *with)
 {
 	return strncmp(text, with, strlen(with)) == 0;
@@ -291,6 +302,11 @@ static enum sp_rc mask_socket(void *ctx, const char *path, struct sp_err *err)
 	return sp_view_mask_fd(v, at, err);
 }
 
+enum sp_rc sp_view_mute(struct sp_view *v, const char *dir, struct sp_err *err)
+{
+	return sp_sockets_below(v->sockets, dir, mask_socket, v, err);
+}
+
 enum sp_rc sp_view_guard(struct sp_view *v, const struct sp_view_path *src,
                          struct sp_err *err)
 {
@@ -301,7 +317,8 @@ enum sp_rc sp_view_guard(struct sp_view *v, const struct sp_view_path *src,
 		return sp_err_sys(err, src->path);
 	SP_TRY(guard_git(&s, "", err));
 	SP_TRY(guard_all(&s, "", err));
+	SP_TRY(guard_policy(&s, err));
 	/* Beyond what the scan reaches, as far as the kernel tells. */
-	SP_TRY(sp_sockets_below(v->sockets, src->path, mask_socket, v, err));
+	SP_TRY(sp_view_mute(v, src->path, err));
 	return scan_all(&s, err);
 }

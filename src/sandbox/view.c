@@ -243,11 +243,29 @@ static enum sp_rc place(struct sp_view *v, const struct sp_view_path *s,
 	SP_TRY(sp_mnt_attr(s->tree, true, set, s->write ? MOUNT_ATTR_RDONLY : 0,
 	                   err));
 	SP_TRY(sp_mnt_attach(s->tree, at, err));
-	return s->write && s->is_dir ? sp_view_guard(v, s, err) : SP_OK;
+	if (!s->is_dir)
+		return SP_OK;
+	return s->write ? sp_view_guard(v, s, err)
+	                : sp_view_mute(v, s->path, err);
+}
+
+/* Shorter paths first: what contains another one must not cover it. */
+static void sort_sources(struct sp_view *v)
+{
+	for (size_t i = 1; i < v->n_src; i++) {
+		struct sp_view_path key = v->src[i];
+		size_t k = i;
+
+		for (; k > 0 && strlen(v->src[k - 1].path) > strlen(key.path);
+		     k--)
+			v->src[k] = v->src[k - 1];
+		v->src[k] = key;
+	}
 }
 
 static enum sp_rc place_sources(struct sp_view *v, struct sp_err *err)
 {
+	sort_sources(v);
 	for (size_t i = 0; i < v->n_src; i++)
 		if (place(v, &v->src[i], err) < 0) {
 			sp_err_wrap(err, "%s", v->src[i].path);
