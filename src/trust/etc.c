@@ -30,7 +30,6 @@ static bool has_id(struct sp_str text, uint64_t id)
 		const uint8_t *eol = memchr(text.p, '\n', text.n);
 		size_t len = eol == NULL ? text.n : (size_t)(eol - text.p) + 1;
 		struct sp_str line = sp_str_take(&text, len);
-		/* NOLINTNEXTLINE(clang-analyzer-core.NonNullParamChecker) */
 		const uint8_t *c = memchr(line.p, ':', line.n);
 		size_t left;
 
@@ -38,7 +37,7 @@ static bool has_id(struct sp_str text, uint64_t id)
 		              : memchr(c + 1, ':',
 		                       line.n - (size_t)(c + 1 - line.p));
 		left = c == NULL ? 0 : line.n - (size_t)(c - line.p);
-		if (left >= n && memcmp(c, want, n) == 0)
+		if (c != NULL && left >= n && memcmp(c, want, n) == 0)
 			return true;
 	}
 	return false;
