@@ -17,7 +17,7 @@
  * Mount points of /proc/self/mountinfo, with octal escapes resolved, in texts
  * of the list's own: sp_words_free().
  */
-void sp_mounts_read(struct sp_str mountinfo, struct sp_words *ret);
+void sp_mounts_read(struct sp_str in, struct sp_words *ret);
 
 /* Runs fn for each path of /proc/net/unix below dir. */
 SP_MUST enum sp_rc sp_sockets_below(struct sp_str net_unix, const char *dir,

@@ -20,6 +20,7 @@
 #define CAPS_MAX 64
 
 /* #syscalls clone3 */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the kernel writes to it */
 static pid_t clone3_flags(uint64_t flags, int *ret_pidfd)
 {
 	struct clone_args a = {
