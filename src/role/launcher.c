@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -113,6 +114,7 @@ static enum sp_rc send_listeners(struct launcher *l)
 
 struct run_ok {
 	struct sp_str id, name, pem;
+	uint32_t ca_hash;
 	uint16_t port[SP_PORTS_MAX];
 	size_t n;
 };
@@ -126,6 +128,7 @@ static enum sp_rc read_run_ok(struct sp_str in, struct run_ok *ret)
 	SP_TRY(sp_get_str(&in, ID_MAX, &ret->id));
 	SP_TRY(sp_get_str(&in, ID_MAX, &ret->name));
 	SP_TRY(sp_get_str(&in, PEM_MAX, &ret->pem));
+	SP_TRY(sp_get_u32(&in, &ret->ca_hash));
 	SP_TRY(sp_get_u16(&in, &n));
 	for (uint16_t i = 0; i < n; i++) {
 		SP_TRY(sp_get_u16(&in, &port));
@@ -140,6 +143,7 @@ static enum sp_rc make_pack(const struct launcher *l, const struct run_ok *ok,
 {
 	const struct sp_trust_in in = {
 		.ca_pem = ok->pem,
+		.ca_hash = ok->ca_hash,
 		.bundles = &l->plan.bundles,
 		.visible = &l->plan.ro,
 		.now_ms = sp_loop_wall_us() / 1000,
@@ -178,6 +182,8 @@ static enum sp_rc configure_init(const struct launcher *l,
 	/* If init is gone, its end tells why. */
 	(void)!sp_chan_send(l->init.fd, SP_IPC_CONFIG,
 	                    (struct sp_str){ buf, w.n }, &pack, 1);
+	/* From here on we only wait: what the bundles took goes back. */
+	(void)malloc_trim(0);
 	return SP_OK;
 }
 
