@@ -401,8 +401,13 @@ static void hear_init(struct launcher *l)
 
 static void keeper_gone(struct launcher *l)
 {
+	struct pollfd init = { .fd = l->pidfd, .events = POLLIN };
+
 	sp_watch_del(l->loop, &l->keeper);
 	close(SP_ROLE_CHANNEL);
+	/* It does not wait for a launcher that is slow to tell the status. */
+	if (poll(&init, 1, 0) > 0)
+		return;
 	if (l->told && !l->has_listeners) {
 		sp_launcher_say(l, "the keeper is gone: the sandbox has no "
 		                   "network any more");
