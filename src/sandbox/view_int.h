@@ -37,7 +37,11 @@ SP_MUST enum sp_rc sp_view_show(struct sp_view *v, const char *path,
                                 const char *layer, struct sp_err *err);
 /* kernelfs.c: /sys, /dev, /proc */
 SP_MUST enum sp_rc sp_view_kernel(const struct sp_view *v, struct sp_err *err);
-/* project.c: guards and masks below a writable source */
+/* project.c: masks of sockets below a source that the kernel knows of; guards
+ * and masks below a writable one */
+SP_MUST enum sp_rc sp_view_guard_sockets(struct sp_view *v,
+                                         const struct sp_view_path *s,
+                                         struct sp_err *err);
 SP_MUST enum sp_rc sp_view_guard(struct sp_view *v,
                                  const struct sp_view_path *s,
                                  struct sp_err *err);
