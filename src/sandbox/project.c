@@ -227,6 +227,7 @@ static enum sp_rc on_module(struct scan *s, const char *dir, const char *name,
 	for (const char *p = dir; (p = strchr(p, '/')) != NULL; p++)
 		depth++;
 	SP_TRY(join(path, dir, name, err));
+	SP_TRY(guard_repository(s, path, err));
 	SP_TRY(join(sub, path, "HEAD", err));
 	if (!is_there(s, sub)) {
 		if (depth >= MODULES_DEPTH) {
@@ -235,7 +236,6 @@ static enum sp_rc on_module(struct scan *s, const char *dir, const char *name,
 		}
 		return each_entry(s, path, on_module, err);
 	}
-	SP_TRY(guard_repository(s, path, err));
 	SP_TRY(join(sub, path, "modules", err));
 	return each_entry(s, sub, on_module, err);
 }
