@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/opts.h"
+#include "cli/inherit.h"
 #include "core/alloc.h"
 #include "core/fd.h"
 #include "ipc/chan.h"
@@ -503,6 +504,7 @@ static enum sp_rc start(struct args *a, struct sp_plan *p,
 {
 	SP_CLEANUP(sp_fd_close) int sock = -1;
 
+	SP_TRY(sp_cli_inherit(err));
 	SP_TRY(make_plan(a, outer, p, env, err));
 	SP_TRY(sp_keeper_connect(SP_R_LAUNCHER, true, &sock, err));
 	SP_TRY(send_run(sock, a, p, err));

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 
 #include "core/fd.h"
-#include "sandbox/sealed.h"
+#include "sandbox/guard.h"
 #include "sandbox/ns.h"
 #include "sandbox/pack.h"
 
@@ -233,12 +233,70 @@ static enum sp_rc make_private(const struct sp_view *v, struct sp_err *err)
 	return sp_view_tmpfs(v, v->plan->home, "mode=700,size=25%", err);
 }
 
+/* Relative to the directory, or NULL when it is not below it. */
+static const char *below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	if (strncmp(path, dir, n) != 0 || path[n] != '/')
+		return NULL;
+	return path + n + 1;
+}
+
+typedef enum sp_rc guard_fn(const struct sp_guard *g, const char *path,
+                            struct sp_err *err);
+
+/* In each writable directory that holds the path. */
+static enum sp_rc guard_path(const struct sp_view *v, const char *path,
+                             guard_fn *run, struct sp_err *err)
+{
+	for (size_t i = 0; i < v->n_src; i++) {
+		const struct sp_view_path *s = &v->src[i];
+		const char *rest = below(path, s->path);
+		SP_CLEANUP(sp_fd_close) int root = -1;
+
+		if (!s->write || !s->is_dir || rest == NULL)
+			continue;
+		root = view_open(v, s->path);
+		if (root < 0)
+			return sp_err_sys(err, s->path);
+		SP_TRY(run(&(struct sp_guard){ v, s->path, root }, rest, err));
+	}
+	return SP_OK;
+}
+
+/*
+ * The policy in force is read again when it changes: the program must not be
+ * able to change it, whatever the file is called and whatever --rw names.
+ */
+static enum sp_rc guard_policy(const struct sp_view *v, struct sp_err *err)
+{
+	const char *path = v->plan->policy;
+
+	if (path[0] == '\0')
+		return SP_OK;
+	for (size_t i = 0; i < v->n_src; i++) {
+		SP_CLEANUP(sp_fd_close) int at = -1;
+
+		if (strcmp(v->src[i].path, path) != 0)
+			continue;
+		at = view_open(v, path);
+		if (at < 0)
+			return sp_err_sys(err, path);
+		SP_TRY(sp_view_protect_fd(at, err));
+	}
+	return guard_path(v, path, sp_guard_force, err);
+}
+
 static enum sp_rc place(struct sp_view *v, const struct sp_view_path *s,
                         struct sp_err *err)
 {
 	uint64_t set = s->write ? SP_MNT_QUIET : SP_MNT_RO;
 	SP_CLEANUP(sp_fd_close) int at = -1;
 
+	/* What is shown read-only in a writable directory stays where it is. */
+	if (!s->write)
+		SP_TRY(guard_path(v, s->path, sp_guard_pin, err));
 	SP_TRY(sp_make_path(v->root, s->path, s->is_dir, &at, err));
 	SP_TRY(sp_mnt_attr(s->tree, true, set, s->write ? MOUNT_ATTR_RDONLY : 0,
 	                   err));
@@ -271,7 +329,7 @@ static enum sp_rc place_sources(struct sp_view *v, struct sp_err *err)
 			sp_err_wrap(err, "%s", v->src[i].path);
 			return SP_E_SYS;
 		}
-	return SP_OK;
+	return guard_policy(v, err);
 }
 
 enum sp_rc sp_view_build(struct sp_view *v, struct sp_err *err)
