@@ -392,6 +392,43 @@ static enum sp_rc choose_policy(struct args *a, struct sp_plan *p,
 	return SP_E_DENIED;
 }
 
+/* What is the keeper's is hidden in what is shown, and cannot be shown. */
+static enum sp_rc check_ours(const struct sp_plan *p, const char *ours,
+                             struct sp_err *err)
+{
+	const struct sp_words *lists[] = { &p->rw, &p->ro };
+	bool bad = is_same_or_below(p->project, ours);
+
+	for (size_t i = 0; i < SP_COUNT(lists); i++)
+		for (size_t k = 0; k < lists[i]->n; k++)
+			bad |= is_same_or_below(lists[i]->v[k], ours);
+	return bad ? refuse(err,
+	                    "holds the socket or the record of the keeper; "
+	                    "nothing in it can be shown",
+	                    ours)
+	           : SP_OK;
+}
+
+/* Both exist: a keeper has answered. */
+static enum sp_rc choose_hidden(struct sp_plan *p, struct sp_err *err)
+{
+	struct sp_keeper_place at;
+	char dir[sizeof(at.socket)];
+	const char *places[] = { dir, at.state };
+
+	SP_TRY(sp_keeper_place(&at, err));
+	snprintf(dir, sizeof(dir), "%.*s",
+	         (int)(strrchr(at.socket, '/') - at.socket), at.socket);
+	for (size_t i = 0; i < SP_COUNT(places); i++) {
+		const char *path = NULL;
+
+		SP_TRY(real(places[i], &path, err));
+		SP_TRY(check_ours(p, path, err));
+		sp_words_add(&p->hide, path);
+	}
+	return SP_OK;
+}
+
 static enum sp_rc make_plan(struct args *a, const char *const *outer,
                             struct sp_plan *p, struct sp_env *env,
                             struct sp_err *err)
@@ -507,6 +544,7 @@ static enum sp_rc start(struct args *a, struct sp_plan *p,
 	SP_TRY(sp_cli_inherit(err));
 	SP_TRY(make_plan(a, outer, p, env, err));
 	SP_TRY(sp_keeper_connect(SP_R_LAUNCHER, true, &sock, err));
+	SP_TRY(choose_hidden(p, err));
 	SP_TRY(send_run(sock, a, p, err));
 	return become_launcher(sock, p, err);
 }

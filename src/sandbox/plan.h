@@ -49,6 +49,7 @@
 	X(env)     /* complete environment of the program */                   \
 	X(ro)      /* further paths, absolute and canonical */                 \
 	X(rw)                                                                  \
+	X(hide)    /* directories of ours: empty inside, if they are there */  \
 	X(bundles) /* files with further certificates to be trusted */         \
 	X(allow)   /* --allow and --deny, to be sent with a new policy */      \
 	X(deny)

@@ -189,17 +189,6 @@ static enum sp_rc on_worktree(struct scan *s, const char *dir, const char *name,
 	return SP_OK;
 }
 
-/* The launcher reads it again when it changes. */
-static enum sp_rc guard_policy(const struct scan *s, struct sp_err *err)
-{
-	const char *policy = s->g.v->plan->policy;
-	size_t n = strlen(s->g.path);
-
-	if (strncmp(policy, s->g.path, n) != 0 || policy[n] != '/')
-		return SP_OK;
-	return sp_guard_protect(&s->g, policy + n + 1, err);
-}
-
 static bool starts(const char *text, const char *with)
 {
 	return strncmp(text, with, strlen(with)) == 0;
@@ -369,7 +358,6 @@ enum sp_rc sp_view_guard(struct sp_view *v, const struct sp_view_path *src,
 	for (size_t i = 0; sp_guarded[i] != NULL; i++)
 		if (!starts(sp_guarded[i], ".git/"))
 			SP_TRY(sp_guard_protect(&s.g, sp_guarded[i], err));
-	SP_TRY(guard_policy(&s, err));
 	SP_TRY(scan_all(&s, err));
 	/* In what is skipped, as far as the kernel tells. */
 	return sp_view_mute(v, src->path, err);
