@@ -204,6 +204,7 @@ static enum sp_rc stage_view(struct state *s, struct sp_err *err)
 	SP_TRY(sp_view_build(s->view, err));
 	SP_TRY(wait_config(s, err));
 	SP_TRY(sp_view_etc(s->view, s->pack, err));
+	sp_sealed_unmap(&s->pack); /* init lives as long as the program */
 	if (sethostname(s->hostname, strlen(s->hostname)) < 0)
 		return sp_err_sys(err, "host name");
 	return sp_view_enter(s->view, err);

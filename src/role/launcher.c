@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -75,6 +76,7 @@ static enum sp_rc send_listeners(struct launcher *l)
 
 struct run_ok {
 	struct sp_str id, name, pem;
+	uint32_t ca_hash;
 	uint16_t port[SP_PORTS_MAX];
 	size_t n;
 };
@@ -88,6 +90,7 @@ static enum sp_rc read_run_ok(struct sp_str in, struct run_ok *ret)
 	SP_TRY(sp_get_str(&in, ID_MAX, &ret->id));
 	SP_TRY(sp_get_str(&in, ID_MAX, &ret->name));
 	SP_TRY(sp_get_str(&in, PEM_MAX, &ret->pem));
+	SP_TRY(sp_get_u32(&in, &ret->ca_hash));
 	SP_TRY(sp_get_u16(&in, &n));
 	for (uint16_t i = 0; i < n; i++) {
 		SP_TRY(sp_get_u16(&in, &port));
@@ -102,6 +105,7 @@ static enum sp_rc make_pack(const struct launcher *l, const struct run_ok *ok,
 {
 	const struct sp_trust_in in = {
 		.ca_pem = ok->pem,
+		.ca_hash = ok->ca_hash,
 		.bundles = &l->plan.bundles,
 		.visible = &l->plan.ro,
 		.now_ms = sp_loop_wall_us() / 1000,
@@ -140,6 +144,8 @@ static enum sp_rc configure_init(const struct launcher *l,
 	/* If init is gone, its end tells why. */
 	(void)!sp_chan_send(l->init.fd, SP_IPC_CONFIG,
 	                    (struct sp_str){ buf, w.n }, &pack, 1);
+	/* From here on we only wait: what the bundles took goes back. */
+	(void)malloc_trim(0);
 	return SP_OK;
 }
 
@@ -357,8 +363,13 @@ static void hear_init(struct launcher *l)
 
 static void keeper_gone(struct launcher *l)
 {
+	struct pollfd init = { .fd = l->pidfd, .events = POLLIN };
+
 	sp_watch_del(l->loop, &l->keeper);
 	close(SP_ROLE_CHANNEL);
+	/* It does not wait for a launcher that is slow to tell the status. */
+	if (poll(&init, 1, 0) > 0)
+		return;
 	if (l->told && !l->has_listeners) {
 		sp_launcher_say(l, "the keeper is gone: the sandbox has no "
 		                   "network any more");
@@ -437,22 +448,21 @@ static void on_policy_file(struct sp_watch *w, uint32_t events)
 
 /* ---- start ----------------------------------------------------------- */
 
-/* A file of /proc, as far as it fits. Stays until we end. */
-static struct sp_str read_proc(const char *path)
+/* A file of /proc, as far as it fits. */
+static struct sp_str read_proc(const char *path, struct sp_buf *b)
 {
 	SP_CLEANUP(sp_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct sp_buf b;
 	ssize_t n = 1;
 
-	sp_buf_init(&b, PROC_MAX);
+	sp_buf_init(b, PROC_MAX);
 	while (fd >= 0 && n > 0) {
-		uint8_t *p = sp_buf_room(&b, 65536);
+		uint8_t *p = sp_buf_room(b, 65536);
 
 		n = p == NULL ? 0 : TEMP_FAILURE_RETRY(read(fd, p, 65536));
 		if (n > 0)
-			sp_buf_commit(&b, (size_t)n);
+			sp_buf_commit(b, (size_t)n);
 	}
-	return sp_buf_str(&b);
+	return sp_buf_str(b);
 }
 
 static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
@@ -476,8 +486,9 @@ static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
 static enum sp_rc prepare(struct launcher *l, struct sp_err *err)
 {
 	SP_TRY(sp_view_init(&l->view, &l->plan, err));
-	l->view.sockets = read_proc("/proc/self/net/unix");
-	sp_mounts_read(read_proc("/proc/self/mountinfo"), &l->view.mounts);
+	l->view.sockets = read_proc("/proc/self/net/unix", &l->net_unix);
+	sp_mounts_read(read_proc("/proc/self/mountinfo", &l->mountinfo),
+	               &l->view.mounts);
 	guarded_look(l, l->before);
 	if (l->plan.root == 0)
 		return SP_OK;
@@ -615,6 +626,16 @@ static int finish(struct launcher *l)
 	return code;
 }
 
+static void launcher_free(struct launcher *l)
+{
+	sp_plan_fini(&l->plan);
+	sp_words_free(&l->view.mounts);
+	sp_buf_fini(&l->net_unix);
+	sp_buf_fini(&l->mountinfo);
+	sp_loop_free(l->loop);
+	sp_free(l);
+}
+
 int sp_launcher_main(void)
 {
 	struct launcher *l = SP_NEW(struct launcher);
@@ -633,5 +654,6 @@ int sp_launcher_main(void)
 		l->refused = false;
 	if (code == SP_EXIT_SETUP && l->loop == NULL)
 		sp_launcher_say(l, err.text);
+	launcher_free(l);
 	return code;
 }

@@ -43,6 +43,7 @@ struct policy_watch {
 struct launcher {
 	struct sp_plan plan;
 	struct sp_view view;
+	struct sp_buf net_unix, mountinfo; /* what the view points into */
 	struct sp_loop *loop;
 	struct sp_watch keeper, init, signals, end;
 	struct sp_peer keeper_peer, init_peer;

@@ -25,6 +25,7 @@
 struct sp_view_path {
 	const char *path;
 	int tree; /* detached mount; -1 */
+	int fd;   /* a directory that an overlay may show; -1 */
 	bool is_dir;
 	bool write;
 };

@@ -158,8 +158,8 @@ class Keeper:
                 return
             self.send(conn, RUN_OK, put_str("sb-test") + put_str("calm-fox")
                       + put_str(self.pem) + struct.pack(
-                          f">H{len(self.ports)}H", len(self.ports),
-                          *self.ports))
+                          f">IH{len(self.ports)}H", 0xc0ffee,
+                          len(self.ports), *self.ports))
         elif kind == LISTENERS:
             how, pid = CAPTURE[r.num("B")], r.num("I")
             r.end()

@@ -126,6 +126,25 @@ def test_keeper_dies_the_program_goes_on(box):
     assert p.returncode == 0 and out.startswith(b"on\n")
 
 
+def test_keeper_leaves_after_the_program(box):
+    """A busy machine: the keeper had closed before the launcher could look."""
+    with box.popen("/bin/sleep", "60", stdin=subprocess.PIPE,
+                   stderr=subprocess.PIPE) as p:
+        assert until(lambda: box.keeper.captures)
+        init = box.keeper.captures[-1][1]
+        # It lets go of the program's input after it has told the launcher.
+        assert until(lambda: os.readlink(f"/proc/{init}/fd/0") == "/dev/null")
+        os.kill(p.pid, signal.SIGSTOP)
+        pidfd = os.pidfd_open(init)
+        os.kill(init, signal.SIGKILL)
+        assert select.select([pidfd], [], [], TIMEOUT)[0]
+        os.close(pidfd)
+        box.keeper.hang_up(box.keeper.launchers[-1])
+        os.kill(p.pid, signal.SIGCONT)
+        assert p.stderr.read() == b""
+        assert p.wait(TIMEOUT) == 137
+
+
 def test_operator_kills(box):
     p = box.popen("/bin/sleep", "100", stderr=subprocess.PIPE)
     assert until(lambda: box.keeper.captures)
