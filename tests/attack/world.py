@@ -47,16 +47,18 @@ DENIED = "93.184.216.34"    # of denied.test
 RESOLVER = "8.8.8.8"
 TCP_PORTS = [22, 25, 53, 80, 443, 853, 31337]
 UDP_PORTS = [67, 123, 443, 1900, 4433, 5353]
+DROP = ["setpriv", "--ambient-caps=-all", "--inh-caps=-all", "--"]
 SECRET = "CANARY-b7c1e2-environment"
 
 
 def enter(argv):
-    """Namespaces first: root keeps its rights, others become root of one."""
+    """The namespace first. Others than root get rights over it alone, which
+    whatever is tested loses again (DROP)."""
     if os.environ.get("SALLYPORT_WORLD"):
         return
     flags = ["--net"]
     if os.geteuid() != 0:
-        flags = ["--map-root-user", "--net", "--mount"]
+        flags = ["--user", "--map-current-user", "--keep-caps", "--net"]
     os.environ["SALLYPORT_WORLD"] = "1"
     os.execvp("unshare", ["unshare", *flags, "--", "/usr/bin/python3", *argv])
 
@@ -196,6 +198,8 @@ def run_suite(options, gate, project, root, dir):
         if os.environ.get("SALLYPORT_REAL_ROOT"):
             command = ["setpriv", f"--reuid={TEST_UID}", f"--regid={TEST_UID}",
                        "--clear-groups", *command]
+        else:
+            command = DROP + command
         command = [*with_resolver(dir), *command]
         p = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
@@ -258,7 +262,8 @@ def report_of(options, dir):
                       "*.denied.test", "rebind.test")
     context = pki.server_context(chain)
     c = canary.Canaries()
-    gate = Gate(dir / "gate", options.launcher)
+    gate = Gate(dir / "gate", options.launcher,
+                prefix=[] if os.geteuid() == 0 else DROP)
     project = gate.project()
     gate.place(project, *HERE.glob("*.py"))
     servers = [Origin(context, UPSTREAM, "allowed-tls", 443),
