@@ -60,6 +60,9 @@ struct launcher {
 /* One line to the user: "sallyport: text", raw terminal or not. */
 void sp_launcher_say(const struct launcher *l, const char *text);
 
+/* The host's mounts and sockets, as far as the kernel tells. */
+void host_read(struct sp_view *v);
+
 void terminal_init(struct terminal *t, struct sp_loop *loop);
 /* tty: bit n: descriptor n is a terminal. */
 SP_MUST enum sp_rc terminal_start(struct terminal *t, int master, unsigned tty);
