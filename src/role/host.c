@@ -43,22 +43,22 @@ static void read_mounts(struct sp_view *v)
 
 /* Picked piece by piece: other sandboxes' sockets must not fill the limit, nor
  * the memory of every launcher. */
-static void read_sockets(struct sp_view *v)
+static void read_sockets(struct sp_buf *named)
 {
 	SP_CLEANUP(sp_fd_close)
 	int fd = open("/proc/self/net/unix", O_RDONLY | O_CLOEXEC);
-	struct sp_buf piece, named;
+	struct sp_buf piece;
 
 	sp_buf_init(&piece, 2 * PIECE);
-	sp_buf_init(&named, TEXT_MAX);
+	sp_buf_init(named, TEXT_MAX);
 	while (read_piece(fd, &piece))
-		sp_sockets_pick(&piece, &named);
+		sp_sockets_pick(&piece, named);
 	sp_buf_fini(&piece);
-	v->sockets = sp_buf_str(&named);
 }
 
-void host_read(struct sp_view *v)
+void host_read(struct sp_view *v, struct sp_buf *sockets)
 {
 	read_mounts(v);
-	read_sockets(v);
+	read_sockets(sockets);
+	v->sockets = sp_buf_str(sockets);
 }

@@ -38,7 +38,6 @@
 
 #define PLAN_FD    (SP_ROLE_CHANNEL + 1)
 #define TEXT_MAX   1024u
-#define PROC_MAX   SP_MIB(1)
 #define PROC_PIECE 65536u
 #define ID_MAX     64u
 #define PEM_MAX    8192u
@@ -47,44 +46,6 @@ void sp_launcher_say(const struct launcher *l, const char *text)
 {
 	dprintf(STDERR_FILENO, "sallyport: %s%s", text,
 	        l->term.raw ? "\r\n" : "\n");
-}
-
-/* ---- guarded names that appear during the run ------------------------------
- */
-
-static uint32_t guarded_now(const struct launcher *l)
-{
-	SP_CLEANUP(sp_fd_close)
-	int dir = sp_open_at(AT_FDCWD, l->plan.project, 0, RESOLVE_NO_SYMLINKS);
-	uint32_t bits = 0;
-
-	for (unsigned i = 0; dir >= 0 && sp_guarded[i] != NULL; i++) {
-		SP_CLEANUP(sp_fd_close)
-		int fd = sp_open_at(dir, sp_guarded[i], O_PATH | O_NOFOLLOW,
-		                    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-
-		sp_assert(i < 32);
-		/* A link somewhere on the way counts as there. */
-		if (fd >= 0 || errno == ELOOP)
-			bits |= UINT32_C(1) << i;
-	}
-	return bits;
-}
-
-static void report_new_names(const struct launcher *l)
-{
-	uint32_t fresh = guarded_now(l) & ~l->before;
-	char text[TEXT_MAX];
-
-	for (unsigned i = 0; sp_guarded[i] != NULL; i++) {
-		if ((fresh >> i & 1) == 0)
-			continue;
-		snprintf(text, sizeof(text),
-		         "the program made %s/%s: look at it before programs "
-		         "outside the sandbox act upon it",
-		         l->plan.project, sp_guarded[i]);
-		sp_launcher_say(l, text);
-	}
 }
 
 /* ---- messages of the keeper ------------------------------------------------
@@ -507,8 +468,8 @@ static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
 static enum sp_rc prepare(struct launcher *l, struct sp_err *err)
 {
 	SP_TRY(sp_view_init(&l->view, &l->plan, err));
-	host_read(&l->view);
-	l->before = guarded_now(l);
+	host_read(&l->view, &l->net_unix);
+	guarded_look(l, l->before);
 	if (l->plan.root == 0)
 		return SP_OK;
 	if (setgroups(0, NULL) < 0)
@@ -633,14 +594,25 @@ static int finish(struct launcher *l)
 	terminal_end(&l->term);
 	send_ended(code);
 	if (l->running && l->plan.quiet == 0)
-		report_new_names(l);
+		guarded_report(l);
 	if (!l->running && code < SP_EXIT_NOT_EXEC)
 		code = SP_EXIT_SETUP;
 	if (!l->running && code > 128)
 		code = SP_EXIT_SETUP;
 	if (!l->running && !l->refused)
 		sp_launcher_say(l, "the sandbox could not be made");
+	if (!l->running && code == SP_EXIT_NOT_FOUND)
+		hint_not_found(l);
 	return code;
+}
+
+static void launcher_free(struct launcher *l)
+{
+	sp_plan_fini(&l->plan);
+	sp_words_free(&l->view.mounts);
+	sp_buf_fini(&l->net_unix);
+	sp_loop_free(l->loop);
+	sp_free(l);
 }
 
 int sp_launcher_main(void)
@@ -661,5 +633,6 @@ int sp_launcher_main(void)
 		l->refused = false;
 	if (code == SP_EXIT_SETUP && l->loop == NULL)
 		sp_launcher_say(l, err.text);
+	launcher_free(l);
 	return code;
 }

@@ -11,7 +11,8 @@
 #include "sandbox/net.h"
 #include "sandbox/view.h"
 
-#define RELAY_MAX 16384u
+#define RELAY_MAX   16384u
+#define GUARDED_MAX 32u /* rows of sp_guarded */
 
 /* Bytes on their way from one descriptor to another. */
 struct relay {
@@ -42,6 +43,7 @@ struct policy_watch {
 struct launcher {
 	struct sp_plan plan;
 	struct sp_view view;
+	struct sp_buf net_unix; /* what the view points into */
 	struct sp_loop *loop;
 	struct sp_watch keeper, init, signals, end;
 	struct sp_peer keeper_peer, init_peer;
@@ -53,15 +55,22 @@ struct launcher {
 	bool refused;                  /* FAIL was printed */
 	struct terminal term;
 	struct policy_watch policy;
-	unsigned asked;  /* policies that the keeper has not answered */
-	uint32_t before; /* guarded names that existed, bit per row */
+	unsigned asked; /* policies that the keeper has not answered */
+	ino_t before[GUARDED_MAX]; /* guarded names at the start */
 };
 
 /* One line to the user: "sallyport: text", raw terminal or not. */
 void sp_launcher_say(const struct launcher *l, const char *text);
 
-/* The host's mounts and sockets, as far as the kernel tells. */
-void host_read(struct sp_view *v);
+/* The host's mounts and sockets, as far as the kernel tells;
+ * v->sockets points into `sockets`. */
+void host_read(struct sp_view *v, struct sp_buf *sockets);
+/* Inode numbers of the guarded names; 0: absent. */
+void guarded_look(const struct launcher *l, ino_t ret[GUARDED_MAX]);
+/* Names that appeared since guarded_look() filled l->before. */
+void guarded_report(const struct launcher *l);
+/* The command was not found inside: is it on this machine? */
+void hint_not_found(const struct launcher *l);
 
 void terminal_init(struct terminal *t, struct sp_loop *loop);
 /* tty: bit n: descriptor n is a terminal. */

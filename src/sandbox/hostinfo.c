@@ -3,8 +3,6 @@
 
 #include <limits.h>
 
-#include "core/alloc.h"
-
 static bool take_line(struct sp_str *in, struct sp_str *ret)
 {
 	const uint8_t *eol;
@@ -73,7 +71,7 @@ void sp_mounts_read(struct sp_str in, struct sp_words *ret)
 		for (int i = 0; ok && i < 5; i++)
 			ok = take_field(&line, &field);
 		if (ok && unescape(field, path, sizeof(path)))
-			sp_words_add(ret, sp_strdup(sp_str(path)));
+			sp_words_copy(ret, sp_str(path));
 	}
 }
 

@@ -15,10 +15,10 @@
 #define SP_MOUNTS_MAX 4096u
 
 /*
- * Mount points of /proc/self/mountinfo, with octal escapes resolved. The texts
- * are allocated and stay.
+ * Mount points of /proc/self/mountinfo, with octal escapes resolved, in texts
+ * of the list's own: sp_words_free().
  */
-void sp_mounts_read(struct sp_str mountinfo, struct sp_words *ret);
+void sp_mounts_read(struct sp_str in, struct sp_words *ret);
 
 /*
  * Moves the lines of /proc/net/unix that name a path from in to out and drops

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start, signals, terminal, policy reload and end of a sandbox."""
+import fcntl
 import os
 import pathlib
 import pty
@@ -7,7 +8,9 @@ import resource
 import select
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -199,6 +202,13 @@ print(json.dumps([r.getrlimit(x)[0] for x in (r.RLIMIT_DATA, r.RLIMIT_CPU,
     assert got == [1 << 30, 120, 50, 256, 10 << 20]
 
 
+def test_fork_bomb_stays_inside(box):
+    r = box.sh("for i in $(seq 60); do sleep 20 & done; wait", opts=[
+        "--pids", "20"])
+    assert "fork: retry" in r.stderr or "Resource temporarily" in r.stderr
+    assert box.run("/bin/true").returncode == 0
+
+
 # ---- terminal --------------------------------------------------------------
 
 class Terminal:
@@ -242,9 +252,6 @@ def test_terminal(box):
     t.expect(b"UP")
     t.write(b"stty size\r")
     t.expect(b"0 0")
-    import fcntl
-    import struct
-    import termios
     fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
     os.kill(t.pid, signal.SIGWINCH)
     time.sleep(0.2)
@@ -259,9 +266,25 @@ def test_terminal(box):
     assert t.wait() == 5
 
 
+def test_terminal_stop_key(box):
+    """Ctrl-Z stops the launcher as well, with the terminal as it was."""
+    t = Terminal(box, "/bin/cat")
+    t.write(b"one\r")
+    t.expect(b"one\r\none\r\n")
+    t.write(b"\x1a")
+    pid, status = os.waitpid(t.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    assert termios.tcgetattr(t.fd)[3] & termios.ICANON
+    os.kill(t.pid, signal.SIGCONT)
+    assert until(lambda: not termios.tcgetattr(t.fd)[3] & termios.ICANON)
+    t.write(b"two\r")
+    t.expect(b"two\r\ntwo\r\n")
+    t.write(b"\x04")
+    assert t.wait() == 0
+
+
 def test_terminal_settings_come_back(box):
     t = Terminal(box, "/bin/sh", "-c", "echo up; read x")
-    import termios
     before = termios.tcgetattr(t.fd)
     t.expect(b"up")
     raw = termios.tcgetattr(t.fd)

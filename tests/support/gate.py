@@ -248,12 +248,14 @@ class Gate:
         return [json.loads(x) for x in data.splitlines()]
 
     def settled_records(self, seconds=3):
-        """New records, once every transaction that was opened is closed."""
+        """New records, once everything that was begun has ended."""
         got = []
 
         def settled():
             got.extend(self.records())
-            return got and not open_transactions(got)
+            types = [r["type"] for r in got]
+            return (got and not open_transactions(got) and
+                    types.count("sandbox.start") == types.count("sandbox.stop"))
         try:
             wait_for(settled, seconds)
         except TimeoutError:
@@ -283,6 +285,14 @@ class Gate:
 
     def stop(self):
         """End the keeper as an operator would; by pid, nothing else."""
+        try:
+            self._stop()
+        finally:
+            for log in (self.state / "keeper.log", self.dir / "keeper.log"):
+                if log.exists():  # of the keeper and its proxies
+                    check_sanitizer(log.read_bytes())
+
+    def _stop(self):
         pid = self.keeper_pid()
         if pid is None:
             return

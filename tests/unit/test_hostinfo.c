@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
-#include "core/alloc.h"
 #include "sandbox/hostinfo.h"
 
 static const char mountinfo[] =
@@ -21,11 +20,10 @@ static void test_mounts(void **state)
 	(void)state;
 	sp_mounts_read(sp_str(mountinfo), &got);
 	assert_int_equal(got.n, SP_COUNT(want));
-	for (size_t i = 0; i < got.n; i++) {
+	for (size_t i = 0; i < got.n; i++)
 		assert_string_equal(got.v[i], want[i]);
-		free((void *)(uintptr_t)got.v[i]);
-	}
-	sp_free(got.v);
+	sp_words_free(&got);
+	sp_words_free(&got); /* twice is harmless */
 }
 
 static void test_mounts_limit(void **state)
@@ -39,9 +37,7 @@ static void test_mounts_limit(void **state)
 		sp_buf_text(&b, "1 1 0:1 / /a rw\n");
 	sp_mounts_read(sp_buf_str(&b), &got);
 	assert_int_equal(got.n, SP_MOUNTS_MAX);
-	for (size_t i = 0; i < got.n; i++)
-		free((void *)(uintptr_t)got.v[i]);
-	sp_free(got.v);
+	sp_words_free(&got);
 	sp_buf_fini(&b);
 }
 
