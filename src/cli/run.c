@@ -410,7 +410,8 @@ static enum sp_rc check_ours(const struct sp_plan *p, const char *ours,
 }
 
 /* Both exist: a keeper has answered. */
-static enum sp_rc choose_hidden(struct sp_plan *p, struct sp_err *err)
+static enum sp_rc choose_hidden(struct args *a, struct sp_plan *p,
+                                struct sp_err *err)
 {
 	struct sp_keeper_place at;
 	char dir[sizeof(at.socket)];
@@ -422,7 +423,7 @@ static enum sp_rc choose_hidden(struct sp_plan *p, struct sp_err *err)
 	for (size_t i = 0; i < SP_COUNT(places); i++) {
 		const char *path = NULL;
 
-		SP_TRY(real(places[i], &path, err));
+		SP_TRY(real(a, places[i], &path, err));
 		SP_TRY(check_ours(p, path, err));
 		sp_words_add(&p->hide, path);
 	}
@@ -544,7 +545,7 @@ static enum sp_rc start(struct args *a, struct sp_plan *p,
 	SP_TRY(sp_cli_inherit(err));
 	SP_TRY(make_plan(a, outer, p, env, err));
 	SP_TRY(sp_keeper_connect(SP_R_LAUNCHER, true, &sock, err));
-	SP_TRY(choose_hidden(p, err));
+	SP_TRY(choose_hidden(a, p, err));
 	SP_TRY(send_run(sock, a, p, err));
 	return become_launcher(sock, p, err);
 }
