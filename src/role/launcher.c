@@ -30,18 +30,17 @@
 #include "role/init.h"
 #include "role/launcher_int.h"
 #include "role/role.h"
-#include "sandbox/hostinfo.h"
 #include "sandbox/mnt.h"
 #include "sandbox/ns.h"
 #include "sandbox/pack.h"
 #include "sandbox/sealed.h"
 #include "trust/trust.h"
 
-#define PLAN_FD  (SP_ROLE_CHANNEL + 1)
-#define TEXT_MAX 1024u
-#define PROC_MAX SP_MIB(1)
-#define ID_MAX   64u
-#define PEM_MAX  8192u
+#define PLAN_FD    (SP_ROLE_CHANNEL + 1)
+#define TEXT_MAX   1024u
+#define PROC_PIECE 65536u
+#define ID_MAX     64u
+#define PEM_MAX    8192u
 
 void sp_launcher_say(const struct launcher *l, const char *text)
 {
@@ -448,23 +447,6 @@ static void on_policy_file(struct sp_watch *w, uint32_t events)
 
 /* ---- start ----------------------------------------------------------- */
 
-/* A file of /proc, as far as it fits. */
-static struct sp_str read_proc(const char *path, struct sp_buf *b)
-{
-	SP_CLEANUP(sp_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = 1;
-
-	sp_buf_init(b, PROC_MAX);
-	while (fd >= 0 && n > 0) {
-		uint8_t *p = sp_buf_room(b, 65536);
-
-		n = p == NULL ? 0 : TEMP_FAILURE_RETRY(read(fd, p, 65536));
-		if (n > 0)
-			sp_buf_commit(b, (size_t)n);
-	}
-	return sp_buf_str(b);
-}
-
 static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
 {
 	struct sp_str bytes;
@@ -486,9 +468,7 @@ static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
 static enum sp_rc prepare(struct launcher *l, struct sp_err *err)
 {
 	SP_TRY(sp_view_init(&l->view, &l->plan, err));
-	l->view.sockets = read_proc("/proc/self/net/unix", &l->net_unix);
-	sp_mounts_read(read_proc("/proc/self/mountinfo", &l->mountinfo),
-	               &l->view.mounts);
+	host_read(&l->view, &l->net_unix);
 	guarded_look(l, l->before);
 	if (l->plan.root == 0)
 		return SP_OK;
@@ -631,7 +611,6 @@ static void launcher_free(struct launcher *l)
 	sp_plan_fini(&l->plan);
 	sp_words_free(&l->view.mounts);
 	sp_buf_fini(&l->net_unix);
-	sp_buf_fini(&l->mountinfo);
 	sp_loop_free(l->loop);
 	sp_free(l);
 }

@@ -43,7 +43,7 @@ struct policy_watch {
 struct launcher {
 	struct sp_plan plan;
 	struct sp_view view;
-	struct sp_buf net_unix, mountinfo; /* what the view points into */
+	struct sp_buf net_unix; /* what the view points into */
 	struct sp_loop *loop;
 	struct sp_watch keeper, init, signals, end;
 	struct sp_peer keeper_peer, init_peer;
@@ -62,6 +62,9 @@ struct launcher {
 /* One line to the user: "sallyport: text", raw terminal or not. */
 void sp_launcher_say(const struct launcher *l, const char *text);
 
+/* The host's mounts and sockets, as far as the kernel tells;
+ * v->sockets points into `sockets`. */
+void host_read(struct sp_view *v, struct sp_buf *sockets);
 /* Inode numbers of the guarded names; 0: absent. */
 void guarded_look(const struct launcher *l, ino_t ret[GUARDED_MAX]);
 /* Names that appeared since guarded_look() filled l->before. */

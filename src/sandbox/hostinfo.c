@@ -75,6 +75,21 @@ void sp_mounts_read(struct sp_str in, struct sp_words *ret)
 	}
 }
 
+void sp_sockets_pick(struct sp_buf *in, struct sp_buf *out)
+{
+	for (;;) {
+		struct sp_str s = sp_buf_str(in);
+		const uint8_t *eol = s.n == 0 ? NULL : memchr(s.p, '\n', s.n);
+
+		if (eol == NULL)
+			return;
+		s.n = (size_t)(eol + 1 - s.p);
+		if (memchr(s.p, '/', s.n) != NULL)
+			sp_buf_add(out, s);
+		sp_buf_consume(in, s.n);
+	}
+}
+
 static bool is_below(const char *path, const char *dir)
 {
 	size_t n = strlen(dir);

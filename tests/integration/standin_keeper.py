@@ -55,6 +55,12 @@ def make_ca(folder):
         return f.read()
 
 
+def subject_hash(pem):
+    text = subprocess.run(["openssl", "x509", "-noout", "-hash"], input=pem,
+                          check=True, capture_output=True, text=True).stdout
+    return int(text, 16)
+
+
 def destination(conn, how):
     if how == "redirect":
         for level, size in ((socket.SOL_IP, 16), (SOL_IPV6, 28)):
@@ -76,6 +82,7 @@ class Keeper:
 
     def __init__(self, path, pem, ports=(80, 443, 53, 22, 8443)):
         self.path, self.pem, self.ports = path, pem, list(ports)
+        self.ca_hash = subject_hash(pem)
         self.refuse = None       # text: answer RUN with FAIL
         self.refuse_policy = None
         self.runs, self.captures, self.ended, self.policies = [], [], [], []
@@ -158,7 +165,7 @@ class Keeper:
                 return
             self.send(conn, RUN_OK, put_str("sb-test") + put_str("calm-fox")
                       + put_str(self.pem) + struct.pack(
-                          f">IH{len(self.ports)}H", 0xc0ffee,
+                          f">IH{len(self.ports)}H", self.ca_hash,
                           len(self.ports), *self.ports))
         elif kind == LISTENERS:
             how, pid = CAPTURE[r.num("B")], r.num("I")

@@ -82,12 +82,41 @@ static void test_sockets(void **state)
 	sp_buf_fini(&b);
 }
 
+static void test_sockets_pick(void **state)
+{
+	static const char all[] = "Num Path\n1 /run/a\n2\n\n3 @x/y\n4 /z\n";
+	const size_t n = sizeof(all) - 1;
+	struct sp_buf in, out;
+
+	(void)state;
+	sp_buf_init(&in, 256);
+	sp_buf_init(&out, 256);
+	for (size_t cut = 0; cut <= n; cut++) {
+		sp_buf_add(&in, (struct sp_str){ (const uint8_t *)all, cut });
+		sp_sockets_pick(&in, &out);
+		sp_buf_add(&in, (struct sp_str){ (const uint8_t *)all + cut,
+		                                 n - cut });
+		sp_sockets_pick(&in, &out);
+		assert_true(sp_str_is(sp_buf_str(&out),
+		                      "1 /run/a\n3 @x/y\n4 /z\n"));
+		assert_int_equal(sp_buf_len(&in), 0);
+		sp_buf_reset(&out);
+	}
+	sp_buf_text(&in, "5 /be");
+	sp_sockets_pick(&in, &out);
+	assert_int_equal(sp_buf_len(&out), 0);
+	assert_true(sp_str_is(sp_buf_str(&in), "5 /be"));
+	sp_buf_fini(&in);
+	sp_buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_mounts_limit),
 		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_sockets_pick),
 	};
 
 	return cmocka_run_group_tests_name("sandbox/hostinfo", tests, NULL,
