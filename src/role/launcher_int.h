@@ -40,6 +40,14 @@ struct policy_watch {
 	bool inside;       /* the program might write there */
 };
 
+/* What a guarded name leads to. A file system gives the number of a removed
+ * file to the next one made, so a number alone tells nothing. */
+struct guarded {
+	ino_t ino; /* 0: absent */
+	mode_t type;
+	struct timespec changed; /* of links, which nothing guards */
+};
+
 struct launcher {
 	struct sp_plan plan;
 	struct sp_view view;
@@ -56,7 +64,7 @@ struct launcher {
 	struct terminal term;
 	struct policy_watch policy;
 	unsigned asked; /* policies that the keeper has not answered */
-	ino_t before[GUARDED_MAX]; /* guarded names at the start */
+	struct guarded before[GUARDED_MAX]; /* at the start */
 };
 
 /* One line to the user: "sallyport: text", raw terminal or not. */
@@ -65,8 +73,8 @@ void sp_launcher_say(const struct launcher *l, const char *text);
 /* The host's mounts and sockets, as far as the kernel tells;
  * v->sockets points into `sockets`. */
 void host_read(struct sp_view *v, struct sp_buf *sockets);
-/* Inode numbers of the guarded names; 0: absent. */
-void guarded_look(const struct launcher *l, ino_t ret[GUARDED_MAX]);
+/* What the guarded names lead to now. */
+void guarded_look(const struct launcher *l, struct guarded ret[GUARDED_MAX]);
 /* Names that appeared since guarded_look() filled l->before. */
 void guarded_report(const struct launcher *l);
 /* The command was not found inside: is it on this machine? */

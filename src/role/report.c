@@ -13,9 +13,18 @@
 #include "role/launcher_int.h"
 #include "sandbox/mnt.h"
 
-/* Inode numbers of the guarded names; 0: absent. A link on the way to one
- * makes it unreachable, which counts as absent; a link itself has a number. */
-void guarded_look(const struct launcher *l, ino_t ret[GUARDED_MAX])
+static struct guarded identity(const struct stat *st)
+{
+	struct guarded g = { .ino = st->st_ino, .type = st->st_mode & S_IFMT };
+
+	if (S_ISLNK(st->st_mode))
+		g.changed = st->st_ctim;
+	return g;
+}
+
+/* A link on the way to one
+ * makes it unreachable, which counts as absent; a link itself is there. */
+void guarded_look(const struct launcher *l, struct guarded ret[GUARDED_MAX])
 {
 	SP_CLEANUP(sp_fd_close)
 	int dir = sp_open_at(AT_FDCWD, l->plan.project, 0, RESOLVE_NO_SYMLINKS);
@@ -36,19 +45,26 @@ void guarded_look(const struct launcher *l, ino_t ret[GUARDED_MAX])
 		if (parent >= 0 &&
 		    fstatat(parent, slash == NULL ? sp_guarded[i] : slash + 1,
 		            &st, AT_SYMLINK_NOFOLLOW) == 0)
-			ret[i] = st.st_ino;
+			ret[i] = identity(&st);
 	}
+}
+
+static bool is_same(const struct guarded *a, const struct guarded *b)
+{
+	return a->ino == b->ino && a->type == b->type &&
+	       a->changed.tv_sec == b->changed.tv_sec &&
+	       a->changed.tv_nsec == b->changed.tv_nsec;
 }
 
 /* What was guarded kept its inode; what changed was absent or a link. */
 void guarded_report(const struct launcher *l)
 {
-	ino_t now[GUARDED_MAX];
+	struct guarded now[GUARDED_MAX];
 	char text[PATH_MAX + 256];
 
 	guarded_look(l, now);
 	for (unsigned i = 0; sp_guarded[i] != NULL; i++) {
-		if (now[i] == 0 || now[i] == l->before[i])
+		if (now[i].ino == 0 || is_same(&now[i], &l->before[i]))
 			continue;
 		snprintf(text, sizeof(text),
 		         "%s/%s is new: look at it before programs outside "
