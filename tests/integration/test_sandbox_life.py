@@ -123,6 +123,27 @@ def test_keeper_dies_the_program_goes_on(box):
     assert p.returncode == 0 and out.startswith(b"on\n")
 
 
+@pytest.mark.parametrize("seconds", [0, 0.7])
+@pytest.mark.parametrize("capture", ["auto", "ports"])
+def test_keeper_dies_before_it_has_the_listeners(box, capture, seconds):
+    """It answered RUN and was killed: before or after init was ready. This
+    hung for ever, also on SIGTERM."""
+    box.keeper.leave = seconds
+    r = box.sh("echo ran", opts=["--capture", capture])
+    assert r.returncode == 2 and r.stdout == ""
+    assert "the keeper is gone: nothing was started" in r.stderr
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_signal_while_the_keeper_thinks(box, sig):
+    box.keeper.leave = 15
+    p = box.popen("/bin/sleep", "100", stderr=subprocess.PIPE)
+    assert until(lambda: box.keeper.runs)
+    p.send_signal(sig)
+    _, err = p.communicate(timeout=5)
+    assert p.returncode == 2, err
+
+
 def test_operator_kills(box):
     p = box.popen("/bin/sleep", "100", stderr=subprocess.PIPE)
     assert until(lambda: box.keeper.captures)
