@@ -15,7 +15,7 @@ struct attempt {
 struct sp_dial {
 	struct sp_dialer via;
 	struct sp_upkey key;
-	const struct sp_policy *policy; /* during resolve only */
+	const struct sp_policy *policy; /* its owner keeps it alive */
 	struct sp_query *query;
 	size_t n, next, live;
 	struct sp_endpoint to[SP_RESOLVED_MAX];
@@ -44,6 +44,32 @@ void sp_upstream_free(struct sp_upstream *u)
 	sp_free(u);
 }
 
+void sp_upstream_abort(struct sp_upstream *u)
+{
+	if (u != NULL)
+		sp_flow_reset(&u->flow);
+	sp_upstream_free(u);
+}
+
+enum sp_reason sp_upkey_vet(const struct sp_policy *p,
+                            const struct sp_upkey *key,
+                            const struct sp_endpoint *to,
+                            struct sp_decision *ret)
+{
+	struct sp_endpoint pin;
+
+	if (sp_policy_override(p, &key->host, key->port, &pin.addr,
+	                       &pin.port)) {
+		*ret = (struct sp_decision){ .verdict = SP_VERDICT_ALLOW };
+		if (sp_addr_eq(&pin.addr, &to->addr) && pin.port == to->port)
+			return SP_REASON_NONE;
+		snprintf(ret->rule, sizeof(ret->rule), "resolve");
+		return SP_REASON_ADDRESS_DENIED;
+	}
+	sp_policy_address(p, &key->host, key->port, &to->addr, ret);
+	return ret->verdict == SP_VERDICT_ALLOW ? SP_REASON_NONE : ret->reason;
+}
+
 /* The last thing a function of this file does: the dial may be gone after. */
 static void finish(struct sp_dial *d, enum sp_reason reason)
 {
@@ -62,21 +88,34 @@ static void fill_detail(struct sp_dial *d, const char *text)
 }
 
 /* Every address must pass; a name that leads to both kinds is an attack. */
-static enum sp_reason vet(struct sp_dial *d, const struct sp_resolved *r)
+static enum sp_reason vet(struct sp_dial *d)
 {
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = 0; i < d->n; i++) {
 		struct sp_decision v;
+		enum sp_reason r =
+			sp_upkey_vet(d->policy, &d->key, &d->to[i], &v);
 
-		sp_policy_address(d->policy, &d->key.host, d->key.port,
-		                  &r->addr[i], &v);
-		if (v.verdict != SP_VERDICT_ALLOW) {
-			fill_detail(d, v.rule);
-			return v.reason;
-		}
-		d->to[i] = (struct sp_endpoint){ r->addr[i], d->key.port };
+		if (r == SP_REASON_NONE)
+			continue;
+		fill_detail(d, v.rule);
+		return r;
 	}
-	d->n = r->n;
 	return SP_REASON_NONE;
+}
+
+enum sp_reason sp_dial_rejudge(struct sp_dial *d, const struct sp_policy *p)
+{
+	struct sp_endpoint pin;
+
+	d->policy = p;
+	if (d->n > 0)
+		return vet(d);
+	/* It was asked for the name; now there is to be no asking. */
+	if (!sp_policy_override(p, &d->key.host, d->key.port, &pin.addr,
+	                        &pin.port))
+		return SP_REASON_NONE;
+	fill_detail(d, "resolve");
+	return SP_REASON_ADDRESS_DENIED;
 }
 
 static void on_resolved(void *arg, const struct sp_resolved *r)
@@ -87,8 +126,13 @@ static void on_resolved(void *arg, const struct sp_resolved *r)
 	d->query = NULL;
 	if (reason == SP_REASON_NONE && r->n == 0)
 		reason = SP_REASON_DNS_NXDOMAIN;
-	if (reason == SP_REASON_NONE)
-		reason = vet(d, r);
+	if (reason == SP_REASON_NONE) {
+		d->n = r->n;
+		for (size_t i = 0; i < r->n; i++)
+			d->to[i] =
+				(struct sp_endpoint){ r->addr[i], d->key.port };
+		reason = vet(d);
+	}
 	finish(d, reason);
 }
 
@@ -151,13 +195,22 @@ static void fail(struct sp_dial *d, enum sp_reason reason)
 	finish(d, reason);
 }
 
+static enum sp_reason reason_of(int error)
+{
+	if (error == ETIMEDOUT)
+		return SP_REASON_CONNECT_TIMEOUT;
+	if (error == EMFILE || error == ENFILE || error == ENOBUFS ||
+	    error == ENOMEM)
+		return SP_REASON_OVERLOADED; /* ours, not the server's */
+	return SP_REASON_CONNECT_REFUSED;
+}
+
 static void no_address_left(struct sp_dial *d)
 {
 	char buf[64];
 
 	fill_detail(d, strerror_r(d->last_errno, buf, sizeof(buf)));
-	fail(d, d->last_errno == ETIMEDOUT ? SP_REASON_CONNECT_TIMEOUT
-	                                   : SP_REASON_CONNECT_REFUSED);
+	fail(d, reason_of(d->last_errno));
 }
 
 static void tls_failed(struct sp_dial *d)

@@ -47,6 +47,17 @@ struct sp_upstream {
 };
 
 void sp_upstream_free(struct sp_upstream *u);
+/* As free, but the server sees a reset: what it got is not the whole. */
+void sp_upstream_abort(struct sp_upstream *u);
+
+/*
+ * May a connection for key lead to this address? An override of the policy is
+ * the only answer where there is one. ret->rule tells why not.
+ */
+enum sp_reason sp_upkey_vet(const struct sp_policy *p,
+                            const struct sp_upkey *key,
+                            const struct sp_endpoint *to,
+                            struct sp_decision *ret);
 
 struct sp_dialer { /* shared services */
 	struct sp_loop *loop;
@@ -65,6 +76,9 @@ void sp_dial_free(struct sp_dial *d);
 /* fn runs once, perhaps from within the call. */
 void sp_dial_resolve(struct sp_dial *d, const struct sp_policy *p,
                      sp_dial_fn *fn, void *arg);
+/* Another snapshot is in force: judges what was resolved, and what will be.
+ * Not NONE: the dial must be freed. */
+enum sp_reason sp_dial_rejudge(struct sp_dial *d, const struct sp_policy *p);
 /* The first vetted address, for the record; after a good resolve. */
 const struct sp_endpoint *sp_dial_first(const struct sp_dial *d);
 void sp_dial_connect(struct sp_dial *d, sp_dial_fn *fn, void *arg);

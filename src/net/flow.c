@@ -9,7 +9,8 @@
  *
  * A read that returned less than asked for has emptied the socket. Unless the
  * FIN is known to be there already, a later one makes a new event, so the
- * read that would only say EAGAIN is saved.
+ * read that would only say EAGAIN is saved. Urgent data is the exception: a
+ * read stops at it; who sends it is read on to the end, too.
  */
 #include "net/flow.h"
 
@@ -18,6 +19,9 @@
 
 #define READ_SMALL 16384u
 #define READ_LARGE SP_FLOW_HIGH
+#define EVENTS     (EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+/* ->out must have this before TLS is asked to go on: an alert, a KeyUpdate. */
+#define REPLY_ROOM 1024u
 
 static void on_event(struct sp_watch *w, uint32_t events)
 {
@@ -25,8 +29,11 @@ static void on_event(struct sp_watch *w, uint32_t events)
 
 	if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
 		f->readable = true;
-	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+	if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI)) != 0)
 		f->hangup = true;
+	/* Both directions have ended, and ours was not ended by us. */
+	if ((events & EPOLLERR) != 0 || ((events & EPOLLHUP) != 0 && !f->shut))
+		f->gone = true;
 	if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0)
 		f->writable = true;
 	f->on_ready(f->arg);
@@ -47,8 +54,8 @@ enum sp_rc sp_flow_open(struct sp_flow *f, struct sp_loop *loop, int fd,
 	sp_buf_init(&f->plain, SP_FLOW_HIGH);
 	sp_buf_init(&f->pend, 2 * SP_FLOW_HIGH);
 	sp_buf_init(&f->out, 2 * SP_FLOW_HIGH + SP_FLOW_WIRE);
-	if (sp_watch_add(loop, &f->watch, fd,
-	                 EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET) == SP_OK)
+	sp_sock_inline(fd);
+	if (sp_watch_add(loop, &f->watch, fd, EVENTS) == SP_OK)
 		return SP_OK;
 	close(fd);
 	return SP_E_SYS;
@@ -119,11 +126,13 @@ static bool receive(struct sp_flow *f, struct sp_buf *b)
 		return f->readable;
 	}
 	f->readable = false;
-	if (n < 0 && (errno == EAGAIN))
+	if (n < 0 && errno == EAGAIN)
 		return false;
 	f->fin = true;
-	if (n < 0) { /* a reset: it is no end of anything */
+	f->reset |= n < 0;
+	if (f->reset) { /* it is no end of anything */
 		f->truncated = true;
+		f->gone = true;
 		f->dead = true;
 	}
 	return false;
@@ -135,6 +144,7 @@ static bool decrypt(struct sp_flow *f)
 	enum sp_rc rc = sp_tls_read(f->tls, &f->wire, &f->plain, &f->out);
 
 	f->undecoded = rc == SP_E_AGAIN;
+	f->full = f->undecoded && sp_buf_free_space(&f->plain) > 0;
 	if (rc == SP_OK || rc == SP_E_AGAIN)
 		return rc == SP_OK;
 	f->eof = true;
@@ -145,11 +155,15 @@ static bool decrypt(struct sp_flow *f)
 	return false;
 }
 
+/* Records without data fill no buffer that would stop us: a peer that sends
+ * nothing else has its share of the turn, too, and no more. */
 static void fill_tls(struct sp_flow *f)
 {
-	for (;;) {
-		bool more = receive(f, &f->wire);
+	uint64_t stop = f->received + SP_FLOW_WIRE;
+	bool more = true;
 
+	while (more && f->received < stop) {
+		more = receive(f, &f->wire);
 		if (f->hand || f->eof || !decrypt(f))
 			return;
 		if (f->fin) { /* the end without close_notify */
@@ -157,8 +171,6 @@ static void fill_tls(struct sp_flow *f)
 			f->truncated = true;
 			return;
 		}
-		if (!more)
-			return;
 	}
 }
 
@@ -179,6 +191,8 @@ bool sp_flow_may_have_more(const struct sp_flow *f)
 {
 	if (f->eof || sp_buf_free_space(&f->plain) == 0)
 		return false;
+	if (f->full && sp_buf_free_space(&f->out) < REPLY_ROOM)
+		return false; /* when it is written, an event tells */
 	return f->readable || f->undecoded || (f->fin && f->tls != NULL);
 }
 
@@ -188,16 +202,20 @@ size_t sp_flow_room(const struct sp_flow *f)
 {
 	size_t used = sp_buf_len(&f->pend) + sp_buf_len(&f->out);
 
-	if (f->dead || f->shut || used >= SP_FLOW_HIGH)
+	if (f->dead || f->gone || f->shut || used >= SP_FLOW_HIGH)
 		return 0;
 	return SP_FLOW_HIGH - used;
 }
 
 void sp_flow_send(struct sp_flow *f, struct sp_str s)
 {
-	if (f->dead || f->shut)
+	struct sp_buf *b = f->tls != NULL ? &f->pend : &f->out;
+
+	if (f->dead || f->gone || f->shut)
 		return;
-	sp_buf_add(f->tls != NULL ? &f->pend : &f->out, s);
+	sp_buf_add(b, s);
+	if (!sp_buf_ok(b))
+		f->dead = true;
 }
 
 static void encrypt(struct sp_flow *f)
@@ -228,17 +246,23 @@ static void transmit(struct sp_flow *f)
 		f->writable = false;
 		if (errno == EAGAIN)
 			return;
-		/* The peer takes no more; what it said may still be read. */
+		/* The peer takes no more; what it said may still be read, to
+		 * an end that this error has swallowed. EPIPE is a reset
+		 * behind an orderly end. */
+		f->reset |= errno != EPIPE;
+		f->gone = true;
+		f->readable = true;
+		f->hangup = true;
 		sp_buf_reset(&f->out);
 		sp_buf_reset(&f->pend);
-		f->shut = true;
 	}
 }
 
 static void announce_end(struct sp_flow *f)
 {
-	if (!f->shut || !sp_flow_idle(f) || f->watch.fd < 0)
+	if (!f->shut || f->told || !sp_flow_idle(f) || f->watch.fd < 0)
 		return;
+	f->told = true;
 	/* Fails only when the connection is gone already. */
 	(void)shutdown(f->watch.fd, SHUT_WR);
 }
@@ -269,7 +293,11 @@ void sp_flow_shut(struct sp_flow *f)
 		return;
 	if (f->tls != NULL && !f->dead && !f->hand) {
 		encrypt(f);
-		sp_tls_close(f->tls, &f->out);
+		/* Never "that was all" before all was said. */
+		if (sp_buf_len(&f->pend) == 0)
+			sp_tls_close(f->tls, &f->out);
+		else
+			f->dead = true;
 	}
 	f->shut = true;
 	sp_flow_flush(f);
@@ -291,11 +319,13 @@ void sp_flow_start_tls(struct sp_flow *f, struct sp_tls *tls)
 enum sp_rc sp_flow_handshake(struct sp_flow *f)
 {
 	enum sp_rc rc;
+	bool more;
 
 	sp_assert(f->tls != NULL && f->hand);
-	while (receive(f, &f->wire))
-		continue;
-	rc = sp_tls_handshake(f->tls, &f->wire, &f->out);
+	do {
+		more = receive(f, &f->wire);
+		rc = sp_tls_handshake(f->tls, &f->wire, &f->out);
+	} while (rc == SP_OK && more);
 	if (rc == SP_DONE)
 		f->hand = false;
 	transmit(f);

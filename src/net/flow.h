@@ -13,7 +13,10 @@
  *             (queue a job). The watch is edge-triggered and set once: no
  *             system call changes it later.
  * Failure     dead means that the socket or TLS broke: nothing more is sent
- *             or received; what ->plain holds is still good.
+ *             or received; what ->plain holds is still good. gone means that
+ *             sending has failed or would fail; what the peer said before may
+ *             still be read. Sending more than there is room for is dead, too:
+ *             a gap in the stream is never hidden.
  */
 #ifndef SP_NET_FLOW_H
 #define SP_NET_FLOW_H
@@ -39,13 +42,17 @@ struct sp_flow {
 	void *arg;
 	uint64_t received, sent; /* wire bytes */
 	bool readable, writable, hangup;
+	bool full;      /* TLS has to answer first, and ->out had no room */
 	bool fin;       /* the socket has no more; ->wire may still hold some */
 	bool undecoded; /* ->plain was full while decrypting */
 	bool eof;       /* the peer ends orderly; nothing follows ->plain */
 	bool truncated; /* TLS without close_notify, or a reset */
 	bool dead;
-	bool shut; /* our end was announced */
-	bool hand; /* handshake not finished: plain flows after it */
+	bool gone;  /* what we send arrives nowhere: nobody is there */
+	bool reset; /* and it was no orderly end */
+	bool shut;  /* our end was announced */
+	bool told;  /* ... to the kernel, too */
+	bool hand;  /* handshake not finished: plain flows after it */
 };
 
 /* Takes over fd. SP_E_SYS when it cannot be watched (fd is closed then). */

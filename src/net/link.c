@@ -52,6 +52,7 @@ struct sp_link {
 	struct sp_wire w;
 	uint8_t body[SP_IPC_BODY_MAX];
 	struct sp_buf backlog;
+	bool strained; /* was not healthy since it was last relieved */
 
 	/* A ring: batches are acknowledged in order. */
 	struct waiter *waiter;
@@ -90,6 +91,7 @@ static void keep_for_later(struct sp_link *l, uint8_t type, struct sp_str body)
 		lose(l); /* what was promised cannot be delivered */
 		return;
 	}
+	l->strained |= !sp_link_healthy(l);
 	sp_watch_mod(l->loop, &l->watch, EPOLLIN | EPOLLOUT);
 }
 
@@ -127,6 +129,16 @@ static void send_backlog(struct sp_link *l)
 	sp_watch_mod(l->loop, &l->watch, EPOLLIN);
 }
 
+/* The backlog may grow again from within. */
+static void relieve(struct sp_link *l)
+{
+	if (!l->strained || !sp_link_healthy(l))
+		return;
+	l->strained = false;
+	if (l->calls.relieved != NULL)
+		l->calls.relieved(l->calls.arg);
+}
+
 static void flush(struct sp_link *l)
 {
 	if (l->w.n <= 4)
@@ -142,7 +154,7 @@ static void on_flush(struct sp_job *j)
 
 bool sp_link_healthy(const struct sp_link *l)
 {
-	return !l->lost && sp_buf_len(&l->backlog) < SP_LINK_BACKLOG / 2;
+	return !l->lost && sp_buf_len(&l->backlog) < SP_LINK_STRAIN;
 }
 
 /* ---------------------------------------------------------------- records */
@@ -331,7 +343,6 @@ static void wake_leaf(struct sp_link *l, uint32_t request, bool ok)
 		}
 		l->leaf[i] = l->leaf[--l->n_leaf];
 		l->calls.leaf_done(l->calls.arg, who, ok);
-		i = 0;
 	}
 }
 
@@ -378,8 +389,10 @@ static void on_channel(struct sp_watch *w, uint32_t events)
 	struct sp_link *l = SP_OWNER(w, struct sp_link, watch);
 	struct sp_packet m;
 
-	if ((events & EPOLLOUT) != 0)
+	if ((events & EPOLLOUT) != 0) {
 		send_backlog(l);
+		relieve(l);
+	}
 	while (!l->lost) {
 		enum sp_rc rc = sp_chan_recv(l->peer.sock, &m);
 

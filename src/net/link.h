@@ -9,8 +9,10 @@
  *             gone finds nobody.
  * Limits      SP_LINK_WAIT_MAX waiting for an acknowledgement or a leaf,
  *             SP_LINK_BACKLOG bytes not yet taken by the keeper.
- * Failure     Over a limit nothing is recorded and the caller denies. A lost
- *             channel ends the process: without a keeper there is no record.
+ * Failure     Over SP_LINK_STRAIN nothing new is opened; who can wait,
+ *             waits for calls.relieved. What is left of the backlog is for
+ *             the ends of what goes on. A lost channel, or a backlog that is
+ * full, ends the process: without a keeper there is no record.
  */
 #ifndef SP_NET_LINK_H
 #define SP_NET_LINK_H
@@ -22,7 +24,9 @@
 #include "net/sock.h"
 
 #define SP_LINK_WAIT_MAX 8192u
-#define SP_LINK_BACKLOG  (1u << 20)
+#define SP_LINK_STRAIN   (1u << 19) /* from here on: nothing new */
+/* One end or one denial of each connection that may exist, and then some. */
+#define SP_LINK_BACKLOG (16u << 20)
 
 struct sp_link;
 
@@ -32,6 +36,8 @@ struct sp_link_calls {
 	/* der is empty when the keeper refused. Comes before leaf_done. */
 	void (*leaf)(void *arg, const struct sp_host *host, struct sp_str der);
 	void (*leaf_done)(void *arg, struct sp_ref who, bool ok);
+	/* It was not healthy, and is again. May be NULL. */
+	void (*relieved)(void *arg);
 	/* The channel is lost or broke its rules. */
 	void (*lost)(void *arg);
 	void *arg;

@@ -19,6 +19,7 @@ struct sp_uppool *sp_uppool_new(struct sp_loop *loop)
 
 static void unlink_it(struct sp_uppool *p, struct sp_upstream *u)
 {
+	sp_assert(u != NULL);
 	if (u->prev != NULL)
 		u->prev->next = u->next;
 	else
@@ -52,16 +53,30 @@ void sp_uppool_free(struct sp_uppool *p)
 }
 
 /*
- * Something happened on an idle connection. Readiness to write says nothing;
- * TLS 1.3 session tickets arrive after the handshake and are welcome.
+ * Has nothing happened on it? Readiness to write says nothing; TLS 1.3 session
+ * tickets arrive after the handshake and are welcome, but not without end.
  */
+static bool is_quiet(struct sp_upstream *u)
+{
+	struct sp_flow *f = &u->flow;
+
+	sp_flow_fill(f);
+	return !f->eof && !f->dead && !f->gone && sp_buf_len(&f->plain) == 0 &&
+	       !sp_flow_may_have_more(f);
+}
+
 static void on_noise(void *arg)
 {
 	struct sp_upstream *u = arg;
 
-	sp_flow_fill(&u->flow);
-	if (u->flow.eof || u->flow.dead || sp_buf_len(&u->flow.plain) > 0)
+	if (!is_quiet(u))
 		drop(u->pool, u);
+}
+
+/* Taken, but its new owner does not listen yet: the flow remembers. */
+static void on_early_noise(void *arg)
+{
+	(void)arg;
 }
 
 static void on_expired(struct sp_timer *t)
@@ -74,10 +89,16 @@ static void on_expired(struct sp_timer *t)
 struct sp_upstream *sp_uppool_take(struct sp_uppool *p,
                                    const struct sp_upkey *key)
 {
-	for (struct sp_upstream *u = p->first; u != NULL; u = u->next) {
+	for (struct sp_upstream *u = p->first, *next; u != NULL; u = next) {
+		next = u->next;
 		if (!sp_upkey_eq(&u->key, key))
 			continue;
+		if (!is_quiet(u)) {
+			drop(p, u);
+			continue;
+		}
 		unlink_it(p, u);
+		u->flow.on_ready = on_early_noise;
 		u->reused = true;
 		return u;
 	}
@@ -105,6 +126,10 @@ static void make_room(struct sp_uppool *p, const struct sp_upkey *key)
 
 void sp_uppool_put(struct sp_uppool *p, struct sp_upstream *u)
 {
+	if (!is_quiet(u)) {
+		sp_upstream_free(u);
+		return;
+	}
 	make_room(p, &u->key);
 	u->pool = p;
 	u->flow.on_ready = on_noise;

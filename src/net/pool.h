@@ -22,7 +22,8 @@ struct sp_uppool;
 
 struct sp_uppool *sp_uppool_new(struct sp_loop *loop);
 void sp_uppool_free(struct sp_uppool *p);
-/* NULL when there is none; the caller sets flow.on_ready and flow.arg. */
+/* NULL when there is none. Until the caller sets flow.on_ready and flow.arg,
+ * what happens on it is only remembered in the flow. */
 struct sp_upstream *sp_uppool_take(struct sp_uppool *p,
                                    const struct sp_upkey *key);
 /* Gives it away; the pool may free it at once. */

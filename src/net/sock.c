@@ -68,6 +68,14 @@ void sp_sock_nodelay(int fd)
 	(void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+void sp_sock_inline(int fd)
+{
+	int on = 1;
+
+	/* Without it a byte that TCP calls urgent is missing. */
+	(void)setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof(on));
+}
+
 static void keepalive(int fd)
 {
 	int on = 1, idle = KEEPALIVE_IDLE_S;

@@ -35,6 +35,8 @@ SP_MUST enum sp_rc sp_sock_dial(const struct sp_endpoint *to, int *ret);
 int sp_sock_error(int fd);
 
 void sp_sock_nodelay(int fd);
+/* Urgent data is data: it stays in its place in the stream. */
+void sp_sock_inline(int fd);
 /* Close so that the peer sees a reset at once, not an orderly end. */
 void sp_sock_reset(int fd);
 

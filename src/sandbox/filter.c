@@ -17,7 +17,7 @@
 /* In clone() these bits are part of the exit signal, in unshare() NEWTIME. */
 #define NS_TIME 0x80u
 
-#define NONE -1 /* this architecture does not have it */
+#define NONE (-1) /* this architecture does not have it */
 
 struct row {
 	int nr[2]; /* x86-64, aarch64 */

@@ -341,11 +341,9 @@ static enum sp_rc mask_socket(void *ctx, const char *path, struct sp_err *err)
 	return sp_view_mask_fd(v, at, err);
 }
 
-enum sp_rc sp_view_guard_sockets(struct sp_view *v,
-                                 const struct sp_view_path *src,
-                                 struct sp_err *err)
+enum sp_rc sp_view_mute(struct sp_view *v, const char *dir, struct sp_err *err)
 {
-	return sp_sockets_below(v->sockets, src->path, mask_socket, v, err);
+	return sp_sockets_below(v->sockets, dir, mask_socket, v, err);
 }
 
 enum sp_rc sp_view_guard(struct sp_view *v, const struct sp_view_path *src,
@@ -362,5 +360,5 @@ enum sp_rc sp_view_guard(struct sp_view *v, const struct sp_view_path *src,
 			SP_TRY(sp_guard_protect(&s.g, sp_guarded[i], err));
 	SP_TRY(scan_all(&s, err));
 	/* In what is skipped, as far as the kernel tells. */
-	return sp_view_guard_sockets(v, src, err);
+	return sp_view_mute(v, src->path, err);
 }

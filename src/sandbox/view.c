@@ -340,7 +340,7 @@ static enum sp_rc place_read_only(struct sp_view *v,
 		return SP_OK;
 	SP_TRY(sp_mnt_attr(s->tree, true, SP_MNT_RO, 0, err));
 	SP_TRY(sp_mnt_attach(s->tree, at, err));
-	return s->is_dir ? sp_view_guard_sockets(v, s, err) : SP_OK;
+	return s->is_dir ? sp_view_mute(v, s->path, err) : SP_OK;
 }
 
 static enum sp_rc place(struct sp_view *v, const struct sp_view_path *s,
@@ -357,8 +357,23 @@ static enum sp_rc place(struct sp_view *v, const struct sp_view_path *s,
 	return s->is_dir ? sp_view_guard(v, s, err) : SP_OK;
 }
 
+/* Shorter paths first: what contains another one must not cover it. */
+static void sort_sources(struct sp_view *v)
+{
+	for (size_t i = 1; i < v->n_src; i++) {
+		struct sp_view_path key = v->src[i];
+		size_t k = i;
+
+		for (; k > 0 && strlen(v->src[k - 1].path) > strlen(key.path);
+		     k--)
+			v->src[k] = v->src[k - 1];
+		v->src[k] = key;
+	}
+}
+
 static enum sp_rc place_sources(struct sp_view *v, struct sp_err *err)
 {
+	sort_sources(v);
 	for (size_t i = 0; i < v->n_src; i++)
 		if (place(v, &v->src[i], err) < 0) {
 			sp_err_wrap(err, "%s", v->src[i].path);

@@ -15,7 +15,8 @@
 #define LEAF_MS      5000u
 #define FIRST_MS     30000u /* first request head */
 #define DRAIN_MS     1000u
-#define DRAIN_MAX    65536u /* bytes discarded so that an answer survives */
+#define DRAIN_MAX    65536u  /* bytes discarded so that an answer survives */
+#define FLUSH_MS     600000u /* while a slow client takes nothing */
 #define SLOTS_MIN    64u
 #define METHOD_PROBE 32u
 
@@ -49,16 +50,29 @@ void sp_conn_drain(struct sp_conn *c)
 	if (c->state == SP_CONN_DRAIN || c->over)
 		return;
 	c->state = SP_CONN_DRAIN;
+	c->drain_sent = UINT64_MAX; /* never yet */
 	sp_conn_deadline(c, DRAIN_MS);
 	sp_conn_kick(c);
 }
 
-static void destroy(struct sp_conn *c)
+/* A try to reach what is denied is recorded, even if no word was said. */
+static void note_silence(struct sp_conn *c)
+{
+	if (c->noted || c->connect.verdict == SP_VERDICT_ALLOW ||
+	    c->connect.reason == SP_REASON_NONE)
+		return;
+	sp_conn_note(c,
+	             c->scheme == SP_SCHEME_HTTPS ? SP_PROTO_TLS : SP_PROTO_TCP,
+	             c->connect.reason, c->connect.rule, "ended before a word");
+}
+
+static void destroy(struct sp_conn *c, enum sp_reason reason)
 {
 	struct sp_gate *g = c->gate;
 
 	if (c->x != NULL)
-		sp_exchange_drop(c->x, SP_REASON_CLIENT_GONE);
+		sp_exchange_drop(c->x, reason);
+	note_silence(c);
 	if (c->rst)
 		sp_flow_reset(&c->client);
 	else
@@ -97,6 +111,7 @@ void sp_conn_note(struct sp_conn *c, enum sp_rec_proto proto,
 		.detail = sp_str(detail),
 	};
 
+	c->noted = true;
 	sp_link_note(c->gate->link, &r);
 }
 
@@ -282,25 +297,44 @@ static bool run_sniff(struct sp_conn *c)
 
 /* ---------------------------------------------------------------- draining */
 
+/* Everything has left for the client; while it takes some, it has time. */
+static bool is_written(struct sp_conn *c)
+{
+	const struct sp_flow *f = &c->client;
+
+	if (!sp_flow_idle(f)) {
+		if (c->drain_sent != f->sent)
+			sp_conn_deadline(c, FLUSH_MS);
+		c->drain_sent = f->sent;
+		return false;
+	}
+	if (!c->drained_out)
+		sp_conn_deadline(c, DRAIN_MS);
+	c->drained_out = true;
+	return true;
+}
+
 /*
- * The answer is written; what the client still sends is thrown away for a
- * while, because closing with unread bytes makes the kernel send a reset that
- * may destroy the answer on its way (RFC 9112, 9.6).
+ * The answer is written, however slowly it is read. What the client still
+ * sends is thrown away for a while, because closing with unread bytes makes
+ * the kernel send a reset that may destroy the answer on its way (RFC 9112,
+ * 9.6).
  */
 static bool run_drain(struct sp_conn *c)
 {
-	size_t n = sp_buf_len(&c->client.plain);
+	struct sp_flow *f = &c->client;
+	size_t n = sp_buf_len(&f->plain);
 
-	c->drained += n;
-	sp_buf_consume(&c->client.plain, n);
-	sp_flow_shut(&c->client);
-	sp_flow_flush(&c->client);
-	if (c->client.eof || c->client.fin || c->client.dead) {
-		if (sp_flow_idle(&c->client))
-			c->over = true;
-	} else if (c->drained > DRAIN_MAX && sp_flow_idle(&c->client)) {
-		c->over = true;
+	if (c->drained <= DRAIN_MAX) {
+		c->drained += n;
+		sp_buf_consume(&f->plain, n);
 	}
+	sp_flow_shut(f);
+	sp_flow_flush(f);
+	if (f->dead || f->gone)
+		c->over = true;
+	else if (is_written(c))
+		c->over = f->eof || f->fin || c->drained > DRAIN_MAX;
 	return false;
 }
 
@@ -323,7 +357,7 @@ static void on_job(struct sp_job *j)
 	while (!c->over && run_state[c->state](c))
 		continue;
 	if (c->over) {
-		destroy(c);
+		destroy(c, SP_REASON_CLIENT_GONE);
 		return;
 	}
 	sp_flow_flush(&c->client);
@@ -357,7 +391,8 @@ static void on_timer(struct sp_timer *t)
 		sp_http_timeout(c);
 		return;
 	case SP_CONN_RAW:
-		sp_exchange_timeout(c->x);
+		if (c->x != NULL)
+			sp_exchange_timeout(c->x);
 		return;
 	case SP_CONN_LEAF:
 		refuse_tls(c, SP_REASON_LEAF, SP_ALERT_INTERNAL_ERROR, "");
@@ -369,6 +404,8 @@ static void on_timer(struct sp_timer *t)
 		return;
 	case SP_CONN_DNS:
 	case SP_CONN_DRAIN:
+		/* What was not taken is lost: that must not look like an end */
+		c->rst |= !sp_flow_idle(&c->client);
 		c->over = true;
 		sp_conn_kick(c);
 		return;
@@ -393,6 +430,31 @@ static bool find_name(struct sp_conn *c)
 	sp_host_from_addr(&c->dest.addr, &c->name);
 	c->literal = true;
 	return true;
+}
+
+/*
+ * Here the server speaks first: a client that waits for it would be told that
+ * it is denied only after a while, and has nothing to say that would help.
+ */
+static bool server_speaks_first(uint16_t port)
+{
+	static const uint16_t ports[] = {
+		21,   /* FTP */
+		22,   /* SSH: both at once, but many clients wait */
+		23,   /* telnet */
+		25,   /* SMTP */
+		110,  /* POP3 */
+		143,  /* IMAP */
+		587,  /* mail submission */
+		2525, /* the same, unofficially */
+		3306, /* MySQL */
+		5900, /* VNC */
+	};
+
+	for (size_t i = 0; i < SP_COUNT(ports); i++)
+		if (ports[i] == port)
+			return true;
+	return false;
 }
 
 static bool raw_tcp(const struct sp_conn *c, struct sp_decision *ret)
@@ -425,8 +487,12 @@ static void begin(struct sp_conn *c)
 		return;
 	}
 	sp_policy_connect(g->policy, &c->name, c->dest.port, &c->connect);
-	sp_conn_deadline(c, c->connect.verdict == SP_VERDICT_ALLOW ? SNIFF_MS
-	                                                           : DENIED_MS);
+	if (c->connect.verdict == SP_VERDICT_ALLOW)
+		sp_conn_deadline(c, SNIFF_MS);
+	else if (server_speaks_first(c->dest.port))
+		refuse_protocol(c);
+	else
+		sp_conn_deadline(c, DENIED_MS);
 }
 
 static enum sp_rc add_slot(struct sp_gate *g, struct sp_conn *c)
@@ -454,7 +520,8 @@ static bool own_address(const struct sp_addr *a)
 	       sp_addr_eq(a, &own6);
 }
 
-void sp_gate_accept(struct sp_gate *g, int fd)
+void sp_gate_admit(struct sp_gate *g, int fd, const struct sp_endpoint *from,
+                   const struct sp_endpoint *dest)
 {
 	struct sp_conn *c = SP_NEW(struct sp_conn);
 
@@ -462,9 +529,10 @@ void sp_gate_accept(struct sp_gate *g, int fd)
 	c->job.run = on_job;
 	c->timer.run = on_timer;
 	c->client.watch.fd = -1;
+	c->from = *from;
+	c->dest = *dest;
 	/* A listener's own address is no destination: nothing was captured. */
-	if (sp_sock_ends(fd, g->capture, &c->from, &c->dest) < 0 ||
-	    own_address(&c->dest.addr) || !find_name(c) || add_slot(g, c) < 0) {
+	if (own_address(&c->dest.addr) || !find_name(c) || add_slot(g, c) < 0) {
 		sp_sock_reset(fd);
 		sp_free(c);
 		return;
@@ -485,6 +553,16 @@ void sp_gate_accept(struct sp_gate *g, int fd)
 	sp_conn_kick(c);
 }
 
+void sp_gate_accept(struct sp_gate *g, int fd)
+{
+	struct sp_endpoint from, dest;
+
+	if (sp_sock_ends(fd, g->capture, &from, &dest) < 0)
+		sp_sock_reset(fd);
+	else
+		sp_gate_admit(g, fd, &from, &dest);
+}
+
 /* -------------------------------------------------------------------- gate */
 
 void sp_gate_init(struct sp_gate *g, struct sp_loop *loop)
@@ -499,7 +577,7 @@ void sp_gate_stop(struct sp_gate *g)
 {
 	while (g->conns != NULL) {
 		g->conns->rst = true;
-		destroy(g->conns);
+		destroy(g->conns, SP_REASON_SHUTDOWN);
 	}
 }
 
@@ -534,21 +612,22 @@ void sp_gate_leaf_done(struct sp_gate *g, struct sp_ref who, bool ok)
 	sp_conn_kick(c);
 }
 
+void sp_gate_relieved(struct sp_gate *g)
+{
+	for (struct sp_conn *c = g->conns; c != NULL; c = c->next)
+		sp_conn_kick(c);
+}
+
 /* Permission that is gone ends what it permitted; the connection level is
  * judged anew for requests to come. */
 static void rejudge(struct sp_conn *c)
 {
-	enum sp_reason r;
-
 	if (c->state == SP_CONN_SNIFF || c->state == SP_CONN_LEAF ||
 	    c->state == SP_CONN_HAND || c->state == SP_CONN_HTTP)
 		sp_policy_connect(c->gate->policy, &c->name, c->dest.port,
 		                  &c->connect);
-	if (c->x == NULL)
-		return;
-	r = c->x->ops->rejudge(c->x, c->gate->policy);
-	if (r != SP_REASON_NONE)
-		sp_exchange_cancel(c->x, r);
+	if (c->x != NULL)
+		sp_exchange_rejudge(c->x, c->gate->policy);
 }
 
 void sp_gate_set_policy(struct sp_gate *g, struct sp_policy *p, uint32_t epoch)

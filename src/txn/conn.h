@@ -34,8 +34,10 @@ struct sp_conn {
 	struct sp_conn *next, *prev;
 	uint64_t id;
 	enum sp_conn_state state;
-	bool over; /* destroy at the end of the run */
-	bool rst;  /* and let the peer see a reset */
+	bool over;        /* destroy at the end of the run */
+	bool rst;         /* and let the peer see a reset */
+	bool noted;       /* there is a record about it */
+	bool drained_out; /* all that is for the client has been written */
 	struct sp_flow client;
 	struct sp_job job;
 	struct sp_timer timer;
@@ -48,7 +50,8 @@ struct sp_conn {
 	size_t scan;                /* progress of the search for a head */
 	bool in_head;               /* a request head has begun */
 	uint64_t requests;
-	uint64_t drained;
+	uint64_t drained;      /* bytes thrown away */
+	uint64_t drain_sent;   /* client.sent when the deadline was set */
 	struct sp_exchange *x; /* the one going on, or NULL */
 };
 

@@ -12,6 +12,8 @@
 #include "core/alloc.h"
 #include "txn/conn.h"
 
+#define REDIAL_MS 33000u /* as for RESOLVE and CONNECT together */
+
 static void run(struct sp_exchange *x, struct sp_todo todo);
 
 struct sp_exchange *sp_exchange_new(struct sp_conn *c,
@@ -34,6 +36,7 @@ struct sp_exchange *sp_exchange_new(struct sp_conn *c,
 		.tls_name = c->tls_name,
 	};
 	c->x = x;
+	c->noted = true;
 	return x;
 }
 
@@ -237,6 +240,8 @@ void sp_exchange_redial(struct sp_exchange *x)
 	sp_assert(x->txn.step == SP_TX_RELAY && x->dial == NULL);
 	sp_upstream_free(x->up);
 	x->up = NULL;
+	x->stale = false;
+	sp_conn_deadline(x->conn, REDIAL_MS);
 	x->dial = sp_dial_new(&x->conn->gate->dialer, &x->key);
 	sp_dial_resolve(x->dial, x->policy, on_reresolved, x);
 }
@@ -249,8 +254,10 @@ static void release(struct sp_exchange *x)
 	c->x = NULL;
 	x->ops->fini(x);
 	sp_dial_free(x->dial);
-	if (x->up != NULL && x->keep_up)
+	if (x->up != NULL && x->keep_up && !x->stale)
 		sp_uppool_put(c->gate->uppool, x->up);
+	else if (x->txn.reason != SP_REASON_NONE)
+		sp_upstream_abort(x->up); /* an orderly end would be a lie */
 	else
 		sp_upstream_free(x->up);
 	sp_policy_unref(x->policy);
@@ -323,6 +330,42 @@ void sp_exchange_relayed(struct sp_exchange *x, enum sp_reason reason)
 void sp_exchange_cancel(struct sp_exchange *x, enum sp_reason reason)
 {
 	run(x, sp_txn_cancel(&x->txn, reason));
+}
+
+/* The addresses that it uses, or is about to use. */
+static enum sp_reason rejudge_addresses(struct sp_exchange *x,
+                                        const struct sp_policy *p)
+{
+	struct sp_decision v;
+	enum sp_reason r;
+
+	if (x->up != NULL) {
+		r = sp_upkey_vet(p, &x->key, &x->up->to, &v);
+		if (r != SP_REASON_NONE)
+			sp_exchange_detail(x, v.rule);
+		return r;
+	}
+	if (x->dial == NULL)
+		return SP_REASON_NONE;
+	r = sp_dial_rejudge(x->dial, p);
+	if (r != SP_REASON_NONE)
+		sp_exchange_detail(x, sp_dial_detail(x->dial));
+	return r;
+}
+
+void sp_exchange_rejudge(struct sp_exchange *x, struct sp_policy *p)
+{
+	enum sp_reason r = x->ops->rejudge(x, p);
+
+	if (r == SP_REASON_NONE)
+		r = rejudge_addresses(x, p);
+	if (r != SP_REASON_NONE) {
+		sp_exchange_cancel(x, r);
+		return;
+	}
+	sp_policy_unref(x->policy);
+	x->policy = sp_policy_ref(p);
+	x->stale = x->up != NULL;
 }
 
 void sp_exchange_recorded(struct sp_exchange *x, bool ok)

@@ -38,13 +38,14 @@ struct sp_exchange {
 	const struct sp_exchange_ops *ops;
 	struct sp_conn *conn;
 	struct sp_txn txn;
-	struct sp_policy *policy; /* the snapshot it began with */
+	struct sp_policy *policy; /* the snapshot that judged it last */
 	struct sp_decision decision;
 	struct sp_upkey key;
 	struct sp_endpoint to;
 	struct sp_dial *dial;
 	struct sp_upstream *up;
 	bool keep_up;   /* back to the pool at the end */
+	bool stale;     /* ... but not: it was vetted by an older policy */
 	bool open_sent; /* the keeper has an opening record: close it */
 	uint64_t id, start_us, start_mono_us, first_byte_us;
 	uint16_t status;
@@ -67,6 +68,9 @@ void sp_exchange_start(struct sp_exchange *x);
 /* The relay has ended, well or not. */
 void sp_exchange_relayed(struct sp_exchange *x, enum sp_reason reason);
 void sp_exchange_cancel(struct sp_exchange *x, enum sp_reason reason);
+/* p is the policy now: what it does not allow ends, the rest goes on under
+ * it. */
+void sp_exchange_rejudge(struct sp_exchange *x, struct sp_policy *p);
 void sp_exchange_recorded(struct sp_exchange *x, bool ok);
 void sp_exchange_timeout(struct sp_exchange *x);
 /* A pooled connection died before it answered: another one, without a new

@@ -65,12 +65,17 @@ void sp_gate_fini(struct sp_gate *g);
 
 /* Takes over an accepted socket. */
 void sp_gate_accept(struct sp_gate *g, int fd);
+/* The same when its ends are known already. */
+void sp_gate_admit(struct sp_gate *g, int fd, const struct sp_endpoint *from,
+                   const struct sp_endpoint *dest);
 /* A new snapshot (its reference is taken over). What it forbids ends now. */
 void sp_gate_set_policy(struct sp_gate *g, struct sp_policy *p, uint32_t epoch);
 /* Answers of the keeper. */
 void sp_gate_recorded(struct sp_gate *g, struct sp_ref who, uint64_t txn,
                       bool ok);
 void sp_gate_leaf_done(struct sp_gate *g, struct sp_ref who, bool ok);
+/* The link to the keeper is healthy again: requests wait for that. */
+void sp_gate_relieved(struct sp_gate *g);
 /* End every connection. */
 void sp_gate_stop(struct sp_gate *g);
 

@@ -93,15 +93,33 @@ const struct sp_exchange_ops sp_http_ops = {
 	.fini = fini,
 };
 
+/*
+ * A client that sends requests and reads no answers waits, and so does
+ * everybody while the keeper cannot keep up: sp_gate_relieved() comes then.
+ */
+static bool may_answer(struct sp_conn *c)
+{
+	if (sp_flow_room(&c->client) < SP_HTTP_ROOM)
+		sp_flow_flush(&c->client); /* or there will be an event */
+	return sp_flow_room(&c->client) >= SP_HTTP_ROOM &&
+	       sp_link_healthy(c->gate->link);
+}
+
 static bool next_request(struct sp_conn *c)
 {
 	size_t n = sp_buf_len(&c->client.plain);
 
+	if (c->client.dead || c->client.gone) {
+		c->over = true;
+		return false;
+	}
+	if (n > 0 && !may_answer(c))
+		return false;
 	if (n > 0 && sp_http_take_head(c))
 		return true;
 	if (c->client.eof) {
-		c->over = true;
-		return false;
+		sp_conn_drain(c); /* it may still read */
+		return true;
 	}
 	if (n == 0) {
 		sp_flow_shrink(&c->client);
@@ -133,7 +151,9 @@ void sp_http_timeout(struct sp_conn *c)
 	struct sp_http *t = (struct sp_http *)c->x;
 
 	if (t == NULL) { /* between requests, or within a head */
-		if (sp_buf_len(&c->client.plain) > 0) {
+		if (!may_answer(c)) {
+			sp_conn_abort(c); /* it has not read for so long */
+		} else if (sp_buf_len(&c->client.plain) > 0) {
 			struct sp_h1_error why = { SP_REASON_HEAD_TIMEOUT,
 				                   "head", 0 };
 
@@ -145,7 +165,9 @@ void sp_http_timeout(struct sp_conn *c)
 	}
 	if (say_continue(t))
 		return;
-	if (t->relaying && !t->req_done && !t->resp_started)
+	if (t->x.txn.step == SP_TX_RELAY && !t->relaying)
+		sp_exchange_cancel(c->x, SP_REASON_CONNECT_TIMEOUT);
+	else if (t->relaying && !t->req_done && !t->up_full && !t->resp_started)
 		sp_exchange_cancel(c->x, SP_REASON_BODY_TIMEOUT);
 	else if (t->relaying && !t->resp_started)
 		sp_exchange_cancel(c->x, SP_REASON_UPSTREAM_TIMEOUT);
@@ -159,7 +181,7 @@ bool sp_http_run(struct sp_conn *c)
 
 	if (t == NULL)
 		return next_request(c);
-	if (c->client.dead) {
+	if (c->client.dead || c->client.gone) {
 		sp_exchange_cancel(c->x, SP_REASON_CLIENT_GONE);
 		return false;
 	}

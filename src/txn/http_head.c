@@ -111,12 +111,28 @@ static struct sp_str host_field(struct sp_http *t, const struct sp_h1_head *h)
 	return sp_str(t->host_port);
 }
 
-/* The head could not be parsed: an exchange that only answers. */
-void sp_http_refuse_head(struct sp_conn *c, const struct sp_h1_error *why)
+/* For the record; what could not be parsed is empty. */
+static void set_request(struct sp_exchange *x, const struct sp_h1_head *h)
+{
+	struct sp_str path = h->path.n > 0 ? h->path : h->target;
+	const uint8_t *query = path.n > 0 ? memchr(path.p, '?', path.n) : NULL;
+
+	if (query != NULL) /* it may hold secrets, and is not judged */
+		path.n = (size_t)(query - path.p);
+	snprintf(x->method, sizeof(x->method), "%.*s", (int)h->method.n,
+	         (const char *)h->method.p);
+	sp_exchange_set_path(x, path);
+}
+
+/* The head could not be parsed: an exchange that only answers. h holds what
+ * was read of it. */
+static void refuse(struct sp_conn *c, const struct sp_h1_head *h,
+                   const struct sp_h1_error *why)
 {
 	struct sp_http *t =
 		(struct sp_http *)sp_exchange_new(c, &sp_http_ops, sizeof(*t));
 
+	set_request(&t->x, h);
 	t->client_minor = 1;
 	sp_exchange_detail(&t->x, why->rule);
 	sp_buf_init(&t->head, 0);
@@ -132,9 +148,7 @@ static void begin_request(struct sp_conn *c, const struct sp_h1_head *h)
 	struct sp_exchange *x = &t->x;
 
 	c->requests++;
-	snprintf(x->method, sizeof(x->method), "%.*s", (int)h->method.n,
-	         (const char *)h->method.p);
-	sp_exchange_set_path(x, h->path);
+	set_request(x, h);
 	t->target_path_n = h->path.n;
 	t->is_head = sp_str_is(h->method, "HEAD");
 	t->client_minor = h->minor;
@@ -147,7 +161,41 @@ static void begin_request(struct sp_conn *c, const struct sp_h1_head *h)
 	t->hold = h->expect_continue && !t->req_done;
 	sp_buf_init(&t->head, SP_H1_HEAD_MAX + 1024);
 	sp_h1_write_request(h, host_field(t, h), t->hold, &t->head);
+	sp_assert(sp_buf_ok(&t->head)); /* it grows by a Host at most */
 	sp_exchange_start(x);
+}
+
+/* A full buffer gets no fuller: behind an empty line, a head that is as long
+ * as it may be does not fit. */
+static enum sp_rc find_head(const struct sp_buf *in, size_t *scan, size_t *skip,
+                            size_t *n, struct sp_h1_error *why)
+{
+	enum sp_rc rc = sp_h1_find(sp_buf_str(in), scan, skip, n, why);
+
+	if (rc != SP_OK || sp_buf_free_space(in) > 0)
+		return rc;
+	*why = (struct sp_h1_error){ SP_REASON_HEAD_TOO_LARGE, "head-size",
+		                     SP_H1_HEAD_MAX };
+	return SP_E_LIMIT;
+}
+
+/* The end was not found, so there is no head; but there may be a first line,
+ * and the record of an attack should tell where it went. */
+static void look_at_line(struct sp_conn *c, struct sp_h1_head *h)
+{
+	struct sp_str s = sp_buf_str(&c->client.plain);
+	struct sp_buf *line = &c->gate->scratch;
+	struct sp_h1_error ignored;
+	size_t n = 0;
+
+	if (s.n >= 2 && s.p[0] == '\r' && s.p[1] == '\n')
+		sp_str_take(&s, 2);
+	while (n < s.n && s.p[n] != '\r' && s.p[n] != '\n')
+		n++;
+	sp_buf_reset(line);
+	sp_buf_add(line, (struct sp_str){ s.p, n });
+	sp_buf_text(line, "\r\n\r\n");
+	SP_IGNORE(sp_h1_parse_request(sp_buf_str(line), h, &ignored));
 }
 
 /* One empty line is skipped before a request line (RFC 9112, 2.2). */
@@ -160,23 +208,31 @@ bool sp_http_take_head(struct sp_conn *c)
 	struct sp_str head;
 	enum sp_rc rc;
 
-	rc = sp_h1_find(sp_buf_str(in), &c->scan, &skip, &n, &why);
+	rc = find_head(in, &c->scan, &skip, &n, &why);
 	if (rc == SP_OK)
 		return false;
 	c->scan = 0;
 	c->in_head = false;
-	if (rc > 0) {
-		head = (struct sp_str){ sp_buf_str(in).p + skip, n };
-		rc = sp_h1_parse_request(head, h, &why);
-	}
 	if (rc < 0) {
-		sp_http_refuse_head(c, &why);
+		look_at_line(c, h);
+		refuse(c, h, &why);
+		return true;
+	}
+	head = (struct sp_str){ sp_buf_str(in).p + skip, n };
+	if (sp_h1_parse_request(head, h, &why) < 0) {
+		refuse(c, h, &why);
 		return true;
 	}
 	begin_request(c, h);
 	/* The head's bytes were needed until here (spans). */
 	sp_buf_consume(in, skip + n);
 	return true;
+}
+
+void sp_http_refuse_head(struct sp_conn *c, const struct sp_h1_error *why)
+{
+	look_at_line(c, &c->gate->head);
+	refuse(c, &c->gate->head, why);
 }
 
 /* Would the new snapshot let this request begin? */

@@ -35,6 +35,7 @@ struct sp_http {
 	bool hold;                        /* waits for 100 Continue */
 	bool resp_started, resp_done;
 	bool up_full, client_full; /* bytes wait for room there */
+	bool asked;                /* something of the request has left */
 	bool up_keep, client_keep;
 	bool retried;
 	bool is_head;
@@ -42,7 +43,6 @@ struct sp_http {
 	enum sp_h1_framing out; /* how the response is framed for the client */
 	unsigned interim;
 	size_t scan;
-	uint64_t asked_us;    /* the head was sent */
 	size_t target_path_n; /* path bytes in head, behind "METHOD " */
 	uint8_t accept_n;
 	char accept[ACCEPT_MAX];
@@ -53,6 +53,11 @@ static inline struct sp_http *sp_http_of(struct sp_exchange *x)
 {
 	return (struct sp_http *)x;
 }
+
+/* As much must be free toward the client before a head is begun: nothing that
+ * is written without asking for room (a denial, a head, the last chunk with
+ * its trailers) then overflows. */
+#define SP_HTTP_ROOM (SP_FLOW_HIGH / 2)
 
 extern const struct sp_exchange_ops sp_http_ops;
 

@@ -102,7 +102,8 @@ static enum sp_reason move_request(struct sp_http *t)
 	if (t->req_done || t->hold)
 		return SP_REASON_NONE;
 	rc = move(&m);
-	t->req_moved |= x->n_up > before;
+	/* The end of an empty chunked body has left, too. */
+	t->req_moved |= x->n_up > before || rc == SP_DONE;
 	t->up_full = m.full;
 	if (rc == SP_DONE && t->req.framing == SP_H1_CHUNKED)
 		rc = put_last(c->gate, m.to, &t->req, t->req_trailers);
@@ -217,11 +218,11 @@ static enum sp_reason read_response_head(struct sp_http *t)
 			                                       : "head");
 			return SP_REASON_UPSTREAM_PROTOCOL;
 		}
+		t->client_full = sp_flow_room(&x->conn->client) < SP_HTTP_ROOM;
+		if (t->client_full)
+			return r; /* it waits; see goes_on() */
 		if (h->status < 200)
 			r = interim(t, h);
-		else if (sp_flow_room(&x->conn->client) < SP_FLOW_HIGH / 2 &&
-		         n > SP_FLOW_HIGH / 4)
-			return r; /* a large head waits for room */
 		else
 			start_response(t, h);
 		sp_buf_consume(in, n);
@@ -236,10 +237,11 @@ static enum sp_reason end_of_upstream(struct sp_http *t)
 {
 	struct sp_flow *up = &t->x.up->flow;
 
-	if (!up->eof || sp_buf_len(&up->plain) > 0)
+	if (!up->eof || t->client_full)
 		return SP_REASON_NONE;
 	if (!t->resp_started)
-		return SP_REASON_UPSTREAM_RESET;
+		return sp_buf_len(&up->plain) > 0 ? SP_REASON_UPSTREAM_TRUNCATED
+		                                  : SP_REASON_UPSTREAM_RESET;
 	if (t->resp.framing == SP_H1_CLOSE && !up->truncated) {
 		t->resp_done = true;
 		return SP_REASON_NONE;
@@ -302,6 +304,8 @@ void sp_http_start_relay(struct sp_exchange *x)
 	x->up->flow.on_ready = on_upstream;
 	x->up->flow.arg = x;
 	t->relaying = true;
+	t->asked = false;
+	t->up_full = t->client_full = false;
 	t->scan = 0;
 	sp_flow_send(&x->up->flow, sp_buf_str(&t->head));
 	sp_http_relay_deadline(t);
@@ -330,9 +334,33 @@ static bool goes_on(const struct sp_http *t)
 {
 	const struct sp_flow *up = &t->x.up->flow, *client = &t->x.conn->client;
 
-	return (t->up_full && sp_flow_idle(up)) ||
-	       (t->client_full && sp_flow_idle(client)) ||
+	return (t->up_full && sp_flow_idle(up) && sp_flow_room(up) > 0) ||
+	       (t->client_full && sp_flow_idle(client) &&
+	        sp_flow_room(client) > 0) ||
 	       (sp_flow_may_have_more(up) && sp_flow_room(client) > 0);
+}
+
+/*
+ * A kept connection that has ended, or on which the server has spoken without
+ * being asked. As long as nothing of the request has left, another connection
+ * is as good for any request; and what was said is an answer to nobody.
+ */
+static bool is_stale(struct sp_http *t)
+{
+	const struct sp_flow *up = &t->x.up->flow;
+	bool first = !t->asked;
+
+	t->asked = true;
+	return first && t->x.up->reused && !t->retried &&
+	       (up->eof || up->dead || up->gone || sp_buf_len(&up->plain) > 0);
+}
+
+static bool retry(struct sp_http *t)
+{
+	t->retried = true;
+	t->relaying = false;
+	sp_exchange_redial(&t->x);
+	return true;
 }
 
 bool sp_http_relay(struct sp_http *t)
@@ -344,16 +372,14 @@ bool sp_http_relay(struct sp_http *t)
 	enum sp_reason r;
 
 	sp_flow_fill(up);
+	if (is_stale(t))
+		return retry(t);
 	r = move_request(t);
 	if (r == SP_REASON_NONE)
 		r = move_response(t);
 	sp_flow_flush(up);
-	if (r == SP_REASON_UPSTREAM_RESET && may_retry(t)) {
-		t->retried = true;
-		t->relaying = false;
-		sp_exchange_redial(x);
-		return true;
-	}
+	if (r == SP_REASON_UPSTREAM_RESET && may_retry(t))
+		return retry(t);
 	if (r != SP_REASON_NONE || t->resp_done) {
 		end_relay(t, r);
 		return true;

@@ -64,8 +64,13 @@ static const struct sp_op ops[SP_IPC_TYPES] = {
 
 static void start(struct fix *f)
 {
-	const struct sp_link_calls calls = { recorded, leaf, leaf_done, lost,
-		                             f };
+	const struct sp_link_calls calls = {
+		.recorded = recorded,
+		.leaf = leaf,
+		.leaf_done = leaf_done,
+		.lost = lost,
+		.arg = f,
+	};
 	struct sp_err err;
 	int sv[2];
 
