@@ -409,7 +409,7 @@ static enum sp_rc check_ours(const struct sp_plan *p, const char *ours,
 	           : SP_OK;
 }
 
-/* Both exist: a keeper has answered. */
+/* A keeper has answered: what is not there now is not used. */
 static enum sp_rc choose_hidden(struct args *a, struct sp_plan *p,
                                 struct sp_err *err)
 {
@@ -423,6 +423,8 @@ static enum sp_rc choose_hidden(struct args *a, struct sp_plan *p,
 	for (size_t i = 0; i < SP_COUNT(places); i++) {
 		const char *path = NULL;
 
+		if (access(places[i], F_OK) < 0 && errno == ENOENT)
+			continue;
 		SP_TRY(real(a, places[i], &path, err));
 		SP_TRY(check_ours(p, path, err));
 		sp_words_add(&p->hide, path);

@@ -70,6 +70,7 @@ static enum sp_rc send_listeners(struct launcher *l)
 	                  (uint8_t)(ls->n + 1));
 	sp_listeners_close(ls);
 	l->has_listeners = false;
+	l->handed = rc == SP_OK;
 	return rc;
 }
 
@@ -360,16 +361,16 @@ static void hear_init(struct launcher *l)
 	}
 }
 
+/* The channel stays open, and dead: its number must not become another file. */
 static void keeper_gone(struct launcher *l)
 {
 	struct pollfd init = { .fd = l->pidfd, .events = POLLIN };
 
 	sp_watch_del(l->loop, &l->keeper);
-	close(SP_ROLE_CHANNEL);
 	/* It does not wait for a launcher that is slow to tell the status. */
 	if (poll(&init, 1, 0) > 0)
 		return;
-	if (l->told && !l->has_listeners) {
+	if (l->handed) {
 		sp_launcher_say(l, "the keeper is gone: the sandbox has no "
 		                   "network any more");
 		return;

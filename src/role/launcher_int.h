@@ -59,6 +59,7 @@ struct launcher {
 	int pidfd;
 	struct sp_listeners listeners; /* until the keeper has them */
 	bool told, has_listeners;      /* RUN_OK came; LISTENERS came */
+	bool handed;                   /* the keeper has them */
 	bool running;                  /* the program was started */
 	bool refused;                  /* FAIL was printed */
 	struct terminal term;

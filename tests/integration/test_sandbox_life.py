@@ -126,6 +126,32 @@ def test_keeper_dies_the_program_goes_on(box):
     assert p.returncode == 0 and out.startswith(b"on\n")
 
 
+@pytest.mark.parametrize("seconds", [0, 0.7])
+@pytest.mark.parametrize("capture", ["auto", "ports"])
+def test_keeper_dies_before_it_has_the_listeners(box, capture, seconds):
+    """It answered RUN and was killed: before or after init was ready. This
+    hung for ever, also on SIGTERM."""
+    box.keeper.leave = seconds
+    r = box.sh("echo ran", opts=["--capture", capture])
+    assert "the keeper is gone: " in r.stderr
+    # It cannot be known whether it died with the listeners in its hands; a
+    # program that runs then has no network.
+    if seconds == 0 or r.returncode != 0:
+        assert r.returncode == 2 and r.stdout == ""
+        assert "nothing was started" in r.stderr
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_signal_while_the_keeper_thinks(box, sig):
+    box.keeper.leave = 15
+    p = box.popen("/bin/sleep", "100", stderr=subprocess.PIPE)
+    children = pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children")
+    assert until(children.read_text)  # init: signals are taken by then
+    p.send_signal(sig)
+    _, err = p.communicate(timeout=5)
+    assert p.returncode == 2, err
+
+
 def test_keeper_leaves_after_the_program(box):
     """A busy machine: the keeper had closed before the launcher could look."""
     with box.popen("/bin/sleep", "60", stdin=subprocess.PIPE,
