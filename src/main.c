@@ -14,3 +14,19 @@ int main(int argc, char **argv)
 		return sp_role_enter(argv[1] + n);
 	return sp_cli_main(argc, argv);
 }
+
+#ifdef __SANITIZE_ADDRESS__
+/* A launcher lives as long as its one sandbox, and releases nothing. */
+const char *__lsan_default_options(void);
+const char *__lsan_default_suppressions(void);
+
+const char *__lsan_default_options(void)
+{
+	return "print_suppressions=0";
+}
+
+const char *__lsan_default_suppressions(void)
+{
+	return "leak:sp_launcher_main\n";
+}
+#endif

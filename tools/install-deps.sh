@@ -26,7 +26,7 @@ group_demo="python3 python3-cryptography openssl=openssl curl=curl git=git
 group_test="$group_demo python3-pytest python3-pytest-xdist
 	python3-pytest-timeout python3-yaml nginx=nginx wget=wget
 	nft=nftables ip=iproute2 unshare=util-linux strace=strace
-	publicsuffix"
+	publicsuffix node-llhttp"
 group_lint="clang=clang clang-tidy=clang-tidy clang-format libclang-rt-14-dev
 	cppcheck=cppcheck mandoc=mandoc shellcheck=shellcheck
 	codespell=codespell"

@@ -34,10 +34,8 @@ const struct sp_cli_command sp_cli_commands[] = {
 	{ "audit", "verify the audit log",
 	  "verify [--json] [--head HASH] [--min-seq N] [FILE|FOLDER]",
 	  "verify --json --head --min-seq", sp_cli_audit },
-#ifndef SP_NO_DOCTOR
 	{ "doctor", "see how well this machine can isolate",
 	  "[--json]", "--json", sp_cli_doctor },
-#endif
 	{ "keeper", "be the keeper, for a service manager",
 	  "", "", sp_cli_keeper },
 	{ "completion", "print completions for a shell",

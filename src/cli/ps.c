@@ -25,25 +25,40 @@ struct row {
 	uint8_t capture;
 };
 
+static enum sp_rc get_identity(struct sp_str *in, struct row *r)
+{
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->id));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->name));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->command));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->state));
+	SP_TRY(sp_get_u32(in, &r->init));
+	return sp_get_u64(in, &r->start_us);
+}
+
+static enum sp_rc get_policy(struct sp_str *in, struct row *r)
+{
+	SP_TRY(sp_get_u32(in, &r->epoch));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->hash));
+	SP_TRY(sp_get_str(in, SP_IPC_BODY_MAX, &r->tier));
+	return sp_get_u8(in, &r->capture);
+}
+
+static enum sp_rc get_counts(struct sp_str *in, struct row *r)
+{
+	SP_TRY(sp_get_u64(in, &r->transactions));
+	SP_TRY(sp_get_u64(in, &r->denied));
+	SP_TRY(sp_get_u64(in, &r->open));
+	SP_TRY(sp_get_u32(in, &r->restarts));
+	return sp_get_u32(in, &r->proxy);
+}
+
 static enum sp_rc row_get(const struct sp_packet *m, struct row *r)
 {
 	struct sp_str in = { m->body, m->n };
 
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->id));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->name));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->command));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->state));
-	SP_TRY(sp_get_u32(&in, &r->init));
-	SP_TRY(sp_get_u64(&in, &r->start_us));
-	SP_TRY(sp_get_u32(&in, &r->epoch));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->hash));
-	SP_TRY(sp_get_str(&in, SP_IPC_BODY_MAX, &r->tier));
-	SP_TRY(sp_get_u8(&in, &r->capture));
-	SP_TRY(sp_get_u64(&in, &r->transactions));
-	SP_TRY(sp_get_u64(&in, &r->denied));
-	SP_TRY(sp_get_u64(&in, &r->open));
-	SP_TRY(sp_get_u32(&in, &r->restarts));
-	SP_TRY(sp_get_u32(&in, &r->proxy));
+	SP_TRY(get_identity(&in, r));
+	SP_TRY(get_policy(&in, r));
+	SP_TRY(get_counts(&in, r));
 	return sp_get_end(&in);
 }
 
@@ -74,6 +89,7 @@ static void add_json(struct sp_buf *b, const struct row *r)
 	sp_json_add_text(&o, "tier", r->tier);
 	sp_json_add_u64(&o, "transactions", r->transactions);
 	sp_json_put_merged(b, &o, &none);
+	sp_buf_byte(b, '\n');
 }
 
 /* Columns of the table, as text that cannot move the cursor. */
@@ -124,21 +140,18 @@ static void add_line(struct sp_buf *b, const struct row *r, bool color)
 	sp_buf_byte(b, '\n');
 }
 
-/* --json is one array, a sandbox a line. */
-static enum sp_rc print_row(const struct sp_packet *m, bool json, bool first,
-                            bool color)
+/* --json is an object a line, as for the records of logs. */
+static enum sp_rc print_row(const struct sp_packet *m, bool json, bool color)
 {
 	struct sp_buf b;
 	struct row r;
 
 	SP_TRY(row_get(m, &r));
 	sp_buf_init(&b, LINE_MAX);
-	if (json) {
-		sp_buf_text(&b, first ? "" : ",\n");
+	if (json)
 		add_json(&b, &r);
-	} else {
+	else
 		add_line(&b, &r, color);
-	}
 	fwrite(b.p, 1, sp_buf_ok(&b) ? sp_buf_len(&b) : 0, stdout);
 	sp_buf_fini(&b);
 	return SP_OK;
@@ -160,7 +173,7 @@ static enum sp_rc read_rows(int sock, bool json, struct sp_packet *m,
 		if (m->type == SP_IPC_DONE)
 			return SP_OK;
 		sp_err_set(err, "the keeper answers something else");
-		SP_TRY(print_row(m, json, i == 0, color));
+		SP_TRY(print_row(m, json, color));
 	}
 	sp_err_set(err, "more sandboxes than there can be");
 	return SP_E_LIMIT;
@@ -184,14 +197,9 @@ static enum sp_rc list(bool json, struct sp_err *err)
 
 	if (rc < 0 && rc != SP_E_STATE)
 		return rc;
-	if (json)
-		fputs("[", stdout);
-	else
+	if (!json)
 		print_head();
-	rc = rc == SP_OK ? print_rows(sock, json, err) : SP_OK;
-	if (json)
-		fputs("]\n", stdout);
-	return rc;
+	return rc == SP_OK ? print_rows(sock, json, err) : SP_OK;
 }
 
 int sp_cli_ps(int argc, char **argv)

@@ -13,6 +13,7 @@
 
 #include "cli/commands.h"
 #include "cli/opts.h"
+#include "cli/inherit.h"
 #include "core/alloc.h"
 #include "core/fd.h"
 #include "ipc/chan.h"
@@ -26,8 +27,10 @@
 #include "trust/env.h"
 #include "trust/trust.h"
 
-#define EXIT_REFUSED   2
-#define COMMAND_MAX    256u
+#define EXIT_REFUSED 2
+#define COMMAND_MAX  256u
+/* Of a sandbox, threads included: a fork bomb stays its own. */
+#define PIDS_DEFAULT   8192
 #define DEFAULT_POLICY "sallyport.yaml"
 /* systemd's range for dynamic users. */
 #define DYNAMIC_FIRST 61184u
@@ -36,6 +39,7 @@
 struct args {
 	const char *policy, *cwd, *name, *project, *capture, *tier, *disable;
 	struct sp_words allow, deny, rw, ro, env;
+	struct sp_words kept; /* texts that are nowhere else */
 	uint64_t memory, cpu_s, pids, files, fsize;
 	bool nested, quiet, no_policy, help;
 };
@@ -69,7 +73,7 @@ static const struct sp_opt options[] = {
 	{ "cpu-time", 0, SP_OPT_TIME, AT(cpu_s), "TIME",
 	  "Processor time of each process." },
 	{ "pids", 0, SP_OPT_COUNT, AT(pids), "N",
-	  "How many processes there may be." },
+	  "How many processes and threads there may be (8192)." },
 	{ "files", 0, SP_OPT_COUNT, AT(files), "N",
 	  "Open files of each process." },
 	{ "fsize", 0, SP_OPT_BYTES, AT(fsize), "SIZE",
@@ -113,14 +117,21 @@ static enum sp_rc refuse(struct sp_err *err, const char *fmt, const char *a)
 /* ---- paths ------------------------------------------------------------------
  */
 
-/* Real path, kept for the life of the process. */
-static enum sp_rc real(const char *path, const char **ret, struct sp_err *err)
+/* A copy that lives as long as the arguments. */
+static const char *keep(struct args *a, const char *text)
+{
+	sp_words_copy(&a->kept, sp_str(text));
+	return a->kept.v[a->kept.n - 1];
+}
+
+static enum sp_rc real(struct args *a, const char *path, const char **ret,
+                       struct sp_err *err)
 {
 	char buf[PATH_MAX];
 
 	if (realpath(path, buf) == NULL)
 		return sp_err_sys(err, path);
-	*ret = sp_strdup(sp_str(buf));
+	*ret = keep(a, buf);
 	return SP_OK;
 }
 
@@ -174,13 +185,14 @@ static enum sp_rc check_visible(const char *path, const char *home,
 	return SP_OK;
 }
 
-static enum sp_rc add_paths(const struct sp_words *from, struct sp_words *to,
-                            const char *home, bool write, struct sp_err *err)
+static enum sp_rc add_paths(struct args *a, const struct sp_words *from,
+                            struct sp_words *to, const char *home, bool write,
+                            struct sp_err *err)
 {
 	for (size_t i = 0; i < from->n; i++) {
 		const char *path = NULL;
 
-		SP_TRY(real(from->v[i], &path, err));
+		SP_TRY(real(a, from->v[i], &path, err));
 		SP_TRY(check_visible(path, home, err));
 		if (write)
 			SP_TRY(check_writable(path, home, err));
@@ -190,7 +202,7 @@ static enum sp_rc add_paths(const struct sp_words *from, struct sp_words *to,
 }
 
 /* Inside, home is an empty directory of the same name. */
-static const char *choose_home(const char *outer)
+static const char *choose_home(struct args *a, const char *outer)
 {
 	struct stat st;
 	char buf[PATH_MAX];
@@ -198,7 +210,7 @@ static const char *choose_home(const char *outer)
 	if (outer == NULL || outer[0] != '/' || realpath(outer, buf) == NULL ||
 	    strcmp(buf, "/") == 0 || stat(buf, &st) < 0 || !S_ISDIR(st.st_mode))
 		return "/home/sandbox";
-	return sp_strdup(sp_str(buf));
+	return keep(a, buf);
 }
 
 static bool is_shown(const struct sp_plan *p, const char *path)
@@ -214,18 +226,19 @@ static bool is_shown(const struct sp_plan *p, const char *path)
 	return false;
 }
 
-static enum sp_rc choose_paths(const struct args *a, struct sp_plan *p,
+static enum sp_rc choose_paths(struct args *a, struct sp_plan *p,
                                const char *home, struct sp_err *err)
 {
 	const char *here = NULL;
 
-	p->home = choose_home(home);
-	SP_TRY(real(".", &here, err));
-	SP_TRY(real(a->project != NULL ? a->project : ".", &p->project, err));
+	p->home = choose_home(a, home);
+	SP_TRY(real(a, ".", &here, err));
+	SP_TRY(real(a, a->project != NULL ? a->project : ".", &p->project,
+	            err));
 	SP_TRY(check_visible(p->project, p->home, err));
 	SP_TRY(check_writable(p->project, p->home, err));
-	SP_TRY(add_paths(&a->rw, &p->rw, p->home, true, err));
-	SP_TRY(add_paths(&a->ro, &p->ro, p->home, false, err));
+	SP_TRY(add_paths(a, &a->rw, &p->rw, p->home, true, err));
+	SP_TRY(add_paths(a, &a->ro, &p->ro, p->home, false, err));
 	if (a->cwd != NULL)
 		p->cwd = a->cwd;
 	else
@@ -359,14 +372,14 @@ static void choose_env(const struct args *a, struct sp_plan *p,
 }
 
 /* Only what is named is used: doc/decisions/0004. */
-static enum sp_rc choose_policy(const struct args *a, struct sp_plan *p,
+static enum sp_rc choose_policy(struct args *a, struct sp_plan *p,
                                 struct sp_err *err)
 {
 	p->policy = "";
 	if (a->policy != NULL)
-		return real(a->policy, &p->policy, err);
+		return real(a, a->policy, &p->policy, err);
 	if (a->no_policy || access(DEFAULT_POLICY, F_OK) < 0) {
-		if (a->allow.n == 0 && !a->quiet)
+		if (a->allow.n == 0 && !a->quiet && !a->no_policy)
 			fputs("sallyport: no policy: every public host is "
 			      "allowed, and recorded; --allow HOST or -p FILE "
 			      "narrows that\n",
@@ -379,7 +392,47 @@ static enum sp_rc choose_policy(const struct args *a, struct sp_plan *p,
 	return SP_E_DENIED;
 }
 
-static enum sp_rc make_plan(const struct args *a, const char *const *outer,
+/* What is the keeper's is hidden in what is shown, and cannot be shown. */
+static enum sp_rc check_ours(const struct sp_plan *p, const char *ours,
+                             struct sp_err *err)
+{
+	const struct sp_words *lists[] = { &p->rw, &p->ro };
+	bool bad = is_same_or_below(p->project, ours);
+
+	for (size_t i = 0; i < SP_COUNT(lists); i++)
+		for (size_t k = 0; k < lists[i]->n; k++)
+			bad |= is_same_or_below(lists[i]->v[k], ours);
+	return bad ? refuse(err,
+	                    "holds the socket or the record of the keeper; "
+	                    "nothing in it can be shown",
+	                    ours)
+	           : SP_OK;
+}
+
+/* A keeper has answered: what is not there now is not used. */
+static enum sp_rc choose_hidden(struct args *a, struct sp_plan *p,
+                                struct sp_err *err)
+{
+	struct sp_keeper_place at;
+	char dir[sizeof(at.socket)];
+	const char *places[] = { dir, at.state };
+
+	SP_TRY(sp_keeper_place(&at, err));
+	snprintf(dir, sizeof(dir), "%.*s",
+	         (int)(strrchr(at.socket, '/') - at.socket), at.socket);
+	for (size_t i = 0; i < SP_COUNT(places); i++) {
+		const char *path = NULL;
+
+		if (access(places[i], F_OK) < 0 && errno == ENOENT)
+			continue;
+		SP_TRY(real(a, places[i], &path, err));
+		SP_TRY(check_ours(p, path, err));
+		sp_words_add(&p->hide, path);
+	}
+	return SP_OK;
+}
+
+static enum sp_rc make_plan(struct args *a, const char *const *outer,
                             struct sp_plan *p, struct sp_env *env,
                             struct sp_err *err)
 {
@@ -391,7 +444,7 @@ static enum sp_rc make_plan(const struct args *a, const char *const *outer,
 	p->quiet = a->quiet;
 	p->memory = a->memory;
 	p->cpu_s = a->cpu_s;
-	p->pids = a->pids;
+	p->pids = a->pids != 0 ? a->pids : PIDS_DEFAULT;
 	p->files = a->files;
 	p->fsize = a->fsize;
 	p->allow = a->allow;
@@ -485,14 +538,16 @@ static enum sp_rc become_launcher(int sock, const struct sp_plan *p,
 	return sp_role_exec("launcher", sock, &plan, 1, err);
 }
 
-static enum sp_rc start(const struct args *a, struct sp_plan *p,
+static enum sp_rc start(struct args *a, struct sp_plan *p,
                         const char *const *outer, struct sp_env *env,
                         struct sp_err *err)
 {
 	SP_CLEANUP(sp_fd_close) int sock = -1;
 
+	SP_TRY(sp_cli_inherit(err));
 	SP_TRY(make_plan(a, outer, p, env, err));
 	SP_TRY(sp_keeper_connect(SP_R_LAUNCHER, true, &sock, err));
+	SP_TRY(choose_hidden(a, p, err));
 	SP_TRY(send_run(sock, a, p, err));
 	return become_launcher(sock, p, err);
 }
@@ -508,34 +563,51 @@ static const char *const *outer_env(void)
 	return u.out;
 }
 
+static void forget(struct args *a, struct sp_plan *p, struct sp_env *env)
+{
+	p->env = p->bundles = p->allow = p->deny = (struct sp_words){ 0 };
+	sp_plan_fini(p);
+	sp_env_fini(env);
+	sp_words_fini(&a->allow);
+	sp_words_fini(&a->deny);
+	sp_words_fini(&a->rw);
+	sp_words_fini(&a->ro);
+	sp_words_fini(&a->env);
+	sp_words_free(&a->kept);
+}
+
+/* SP_DONE: only help was wanted. Else returns only when it failed. */
+static enum sp_rc run(int argc, char **argv, struct args *a, struct sp_plan *p,
+                      struct sp_env *env, struct sp_err *err)
+{
+	int rest = 0;
+
+	SP_TRY(sp_opts_parse(options, SP_COUNT(options), argc, argv, a, &rest,
+	                     err));
+	if (a->help) {
+		help();
+		return SP_DONE;
+	}
+	if (rest >= argc) {
+		sp_err_set(err, "run what? sallyport run [OPTIONS] -- COMMAND");
+		return SP_E_PROTO;
+	}
+	for (int i = rest; i < argc; i++)
+		sp_words_add(&p->argv, argv[i]);
+	return start(a, p, outer_env(), env, err);
+}
+
 int sp_cli_run(int argc, char **argv)
 {
 	struct args a = { 0 };
 	struct sp_plan p = { 0 };
 	struct sp_env env = { 0 };
-	struct sp_err err;
-	int rest = 0;
+	struct sp_err err = { 0 };
+	enum sp_rc rc = run(argc, argv, &a, &p, &env, &err);
 
-	if (sp_opts_parse(options, SP_COUNT(options), argc, argv, &a, &rest,
-	                  &err) < 0) {
-		fprintf(stderr, "sallyport: %s\n", err.text);
-		return EXIT_REFUSED;
-	}
-	if (a.help) {
-		help();
-		return 0;
-	}
-	if (rest >= argc) {
-		fputs("sallyport: run what? sallyport run [OPTIONS] -- "
-		      "COMMAND\n",
-		      stderr);
-		return EXIT_REFUSED;
-	}
-	for (int i = rest; i < argc; i++)
-		sp_words_add(&p.argv, argv[i]);
-	/* Returns only when it failed; then the process ends with its memory.
-	 */
-	(void)!start(&a, &p, outer_env(), &env, &err);
+	forget(&a, &p, &env);
+	if (rc == SP_DONE)
+		return SP_EXIT_OK;
 	fprintf(stderr, "sallyport: %s\n", err.text);
 	return EXIT_REFUSED;
 }

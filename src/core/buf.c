@@ -66,7 +66,7 @@ uint8_t *sp_buf_room(struct sp_buf *b, size_t n)
 	if (b->cap - b->tail >= n && b->p != NULL)
 		return b->p + b->tail;
 	if (b->head > 0) {
-		if (len > 0)
+		if (len > 0 && b->p != NULL)
 			memmove(b->p, b->p + b->head, len);
 		b->head = 0;
 		b->tail = len;

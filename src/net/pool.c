@@ -19,6 +19,7 @@ struct sp_uppool *sp_uppool_new(struct sp_loop *loop)
 
 static void unlink_it(struct sp_uppool *p, struct sp_upstream *u)
 {
+	sp_assert(u != NULL);
 	if (u->prev != NULL)
 		u->prev->next = u->next;
 	else

@@ -41,7 +41,7 @@ void sp_box_name(const uint8_t rnd[4], char ret[SP_BOX_NAME_MAX + 1])
 	snprintf(ret, SP_BOX_NAME_MAX + 1, "%s-%s-%u",
 	         moods[rnd[0] % SP_COUNT(moods)],
 	         animals[rnd[1] % SP_COUNT(animals)],
-	         (rnd[2] | rnd[3] << 8) % 100u);
+	         ((unsigned)rnd[2] | (unsigned)rnd[3] << 8) % 100u);
 }
 
 static bool is_alnum(uint8_t c)

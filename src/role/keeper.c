@@ -39,6 +39,7 @@ void keeper_note(const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): line above */
 	vsnprintf(line, sizeof(line), fmt, ap);
 	va_end(ap);
 	for (char *p = line; *p != '\0'; p++)
@@ -81,7 +82,6 @@ static bool is_mapped(const char *map, uid_t id)
 {
 	struct sp_buf text;
 	struct sp_err err;
-	unsigned long from, to, n;
 	const char *p;
 	bool found = false;
 
@@ -90,12 +90,14 @@ static bool is_mapped(const char *map, uid_t id)
 		return true;
 	sp_buf_byte(&text, '\0');
 	p = sp_buf_ok(&text) ? (const char *)text.p : "";
-	while (!found && sscanf(p, "%lu %lu %lu", &from, &to, &n) == 3) {
+	while (!found && *p != '\0') {
+		char *end;
+		unsigned long from = strtoul(p, &end, 10), n;
+
+		strtoul(end, &end, 10); /* what it is outside */
+		n = strtoul(end, &end, 10);
 		found = id >= from && id - from < n;
-		p = strchr(p, '\n');
-		if (p == NULL)
-			break;
-		p++;
+		p = *end == '\n' ? end + 1 : "";
 	}
 	sp_buf_fini(&text);
 	return found;

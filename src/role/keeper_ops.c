@@ -113,6 +113,7 @@ static void answer_run(struct peer *p)
 	sp_put_str(&w, sp_str(b->id));
 	sp_put_str(&w, sp_str(b->name));
 	sp_put_str(&w, sp_buf_str(&pem));
+	sp_put_u32(&w, sp_ca_subject_hash(b->ca));
 	sp_put_u16(&w, (uint16_t)n);
 	for (size_t i = 0; i < n; i++)
 		sp_put_u16(&w, port[i]);
@@ -156,7 +157,7 @@ static enum sp_rc on_run(struct sp_peer *id, struct sp_packet *m)
 static enum sp_rc on_listeners(struct sp_peer *id, struct sp_packet *m)
 {
 	struct peer *p = id->owner;
-	struct box *b = p->box;
+	struct box *b = p->box; /* p may lose it when it cannot be told */
 	struct sp_str in = { m->body, m->n };
 	struct sp_err err;
 	uint8_t capture;

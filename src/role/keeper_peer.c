@@ -8,6 +8,9 @@
 
 #include "core/alloc.h"
 #include "role/keeper_int.h"
+#include "role/memfd.h"
+
+#define STATUS_MAX SP_KIB(64) /* of /proc/PID/status: it lists groups */
 
 static void peer_free(struct sp_job *j)
 {
@@ -121,17 +124,57 @@ static void on_silent(struct sp_timer *t)
 	peer_close(OWNER_OF(t, struct peer, timer));
 }
 
-/* #syscalls getsockopt */
+/*
+ * In how many pid namespaces, counted from ours, a process is: the NSpid line
+ * of its status has a number for each. 0: cannot be told.
+ */
+/* #syscalls openat fstat pread64 close */
+static unsigned pid_depth(pid_t pid)
+{
+	char path[32];
+	struct sp_buf text;
+	struct sp_err err;
+	unsigned n = 0;
+	const char *p;
+
+	snprintf(path, sizeof(path), "/proc/%d/status", pid);
+	sp_buf_init(&text, STATUS_MAX);
+	if (sp_file_read(path, false, &text, &err) == SP_OK) {
+		sp_buf_byte(&text, '\0');
+		p = sp_buf_ok(&text) ? (const char *)text.p : "";
+		p = strstr(p, "\nNSpid:");
+		for (p = p == NULL ? "" : p + 1; *p != '\0' && *p != '\n'; p++)
+			n += *p == '\t';
+	}
+	sp_buf_fini(&text);
+	return n;
+}
+
+/*
+ * The socket is out of the sight of programs inside. Should one reach it all
+ * the same: it has our uid, but a pid namespace of its own.
+ */
+/* #syscalls getsockopt getpid */
 static bool is_ours(const struct keeper *k, int sock)
 {
 	struct ucred cred;
 	socklen_t n = sizeof(cred);
+	unsigned ours = pid_depth(getpid());
 
 	if (getsockopt(sock, SOL_SOCKET, SO_PEERCRED, &cred, &n) < 0)
 		return false;
-	if (cred.uid == k->uid)
+	if (cred.uid != k->uid) {
+		keeper_note("warning: refused a connection of uid %u",
+		            cred.uid);
+		return false;
+	}
+	if (ours == 0) /* no /proc here */
 		return true;
-	keeper_note("warning: refused a connection of uid %u", cred.uid);
+	if (cred.pid > 0 && pid_depth(cred.pid) == ours)
+		return true;
+	keeper_note("warning: refused a connection out of another pid "
+	            "namespace (process %d)",
+	            cred.pid);
 	return false;
 }
 

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/signalfd.h>
@@ -29,61 +30,22 @@
 #include "role/init.h"
 #include "role/launcher_int.h"
 #include "role/role.h"
-#include "sandbox/hostinfo.h"
 #include "sandbox/mnt.h"
 #include "sandbox/ns.h"
 #include "sandbox/pack.h"
 #include "sandbox/sealed.h"
 #include "trust/trust.h"
 
-#define PLAN_FD  (SP_ROLE_CHANNEL + 1)
-#define TEXT_MAX 1024u
-#define PROC_MAX SP_MIB(1)
-#define ID_MAX   64u
-#define PEM_MAX  8192u
+#define PLAN_FD    (SP_ROLE_CHANNEL + 1)
+#define TEXT_MAX   1024u
+#define PROC_PIECE 65536u
+#define ID_MAX     64u
+#define PEM_MAX    8192u
 
 void sp_launcher_say(const struct launcher *l, const char *text)
 {
 	dprintf(STDERR_FILENO, "sallyport: %s%s", text,
 	        l->term.raw ? "\r\n" : "\n");
-}
-
-/* ---- guarded names that appear during the run ------------------------------
- */
-
-static uint32_t guarded_now(const struct launcher *l)
-{
-	SP_CLEANUP(sp_fd_close)
-	int dir = sp_open_at(AT_FDCWD, l->plan.project, 0, RESOLVE_NO_SYMLINKS);
-	uint32_t bits = 0;
-
-	for (unsigned i = 0; dir >= 0 && sp_guarded[i] != NULL; i++) {
-		SP_CLEANUP(sp_fd_close)
-		int fd = sp_open_at(dir, sp_guarded[i], O_PATH | O_NOFOLLOW,
-		                    RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS);
-
-		sp_assert(i < 32);
-		/* A link somewhere on the way counts as there. */
-		if (fd >= 0 || errno == ELOOP)
-			bits |= UINT32_C(1) << i;
-	}
-	return bits;
-}
-
-static void report_new_names(const struct launcher *l)
-{
-	uint32_t fresh = guarded_now(l) & ~l->before;
-	char text[TEXT_MAX];
-
-	for (unsigned i = 0; sp_guarded[i] != NULL; i++) {
-		if ((fresh >> i & 1) == 0)
-			continue;
-		snprintf(text, sizeof(text),
-		         "the program made %s/%s: look at it before programs "
-		         "outside the sandbox act upon it",
-		         l->plan.project, sp_guarded[i]);
-		sp_launcher_say(l, text);
-	}
 }
 
 /* ---- messages of the keeper ------------------------------------------------
@@ -108,11 +70,13 @@ static enum sp_rc send_listeners(struct launcher *l)
 	                  (uint8_t)(ls->n + 1));
 	sp_listeners_close(ls);
 	l->has_listeners = false;
+	l->handed = rc == SP_OK;
 	return rc;
 }
 
 struct run_ok {
 	struct sp_str id, name, pem;
+	uint32_t ca_hash;
 	uint16_t port[SP_PORTS_MAX];
 	size_t n;
 };
@@ -126,6 +90,7 @@ static enum sp_rc read_run_ok(struct sp_str in, struct run_ok *ret)
 	SP_TRY(sp_get_str(&in, ID_MAX, &ret->id));
 	SP_TRY(sp_get_str(&in, ID_MAX, &ret->name));
 	SP_TRY(sp_get_str(&in, PEM_MAX, &ret->pem));
+	SP_TRY(sp_get_u32(&in, &ret->ca_hash));
 	SP_TRY(sp_get_u16(&in, &n));
 	for (uint16_t i = 0; i < n; i++) {
 		SP_TRY(sp_get_u16(&in, &port));
@@ -140,6 +105,7 @@ static enum sp_rc make_pack(const struct launcher *l, const struct run_ok *ok,
 {
 	const struct sp_trust_in in = {
 		.ca_pem = ok->pem,
+		.ca_hash = ok->ca_hash,
 		.bundles = &l->plan.bundles,
 		.visible = &l->plan.ro,
 		.now_ms = sp_loop_wall_us() / 1000,
@@ -178,6 +144,8 @@ static enum sp_rc configure_init(const struct launcher *l,
 	/* If init is gone, its end tells why. */
 	(void)!sp_chan_send(l->init.fd, SP_IPC_CONFIG,
 	                    (struct sp_str){ buf, w.n }, &pack, 1);
+	/* From here on we only wait: what the bundles took goes back. */
+	(void)malloc_trim(0);
 	return SP_OK;
 }
 
@@ -393,11 +361,16 @@ static void hear_init(struct launcher *l)
 	}
 }
 
+/* The channel stays open, and dead: its number must not become another file. */
 static void keeper_gone(struct launcher *l)
 {
+	struct pollfd init = { .fd = l->pidfd, .events = POLLIN };
+
 	sp_watch_del(l->loop, &l->keeper);
-	close(SP_ROLE_CHANNEL);
-	if (l->told && !l->has_listeners) {
+	/* It does not wait for a launcher that is slow to tell the status. */
+	if (poll(&init, 1, 0) > 0)
+		return;
+	if (l->handed) {
 		sp_launcher_say(l, "the keeper is gone: the sandbox has no "
 		                   "network any more");
 		return;
@@ -475,24 +448,6 @@ static void on_policy_file(struct sp_watch *w, uint32_t events)
 
 /* ---- start ----------------------------------------------------------- */
 
-/* A file of /proc, as far as it fits. Stays until we end. */
-static struct sp_str read_proc(const char *path)
-{
-	SP_CLEANUP(sp_fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-	struct sp_buf b;
-	ssize_t n = 1;
-
-	sp_buf_init(&b, PROC_MAX);
-	while (fd >= 0 && n > 0) {
-		uint8_t *p = sp_buf_room(&b, 65536);
-
-		n = p == NULL ? 0 : TEMP_FAILURE_RETRY(read(fd, p, 65536));
-		if (n > 0)
-			sp_buf_commit(&b, (size_t)n);
-	}
-	return sp_buf_str(&b);
-}
-
 static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
 {
 	struct sp_str bytes;
@@ -514,9 +469,8 @@ static enum sp_rc load_plan(struct launcher *l, struct sp_err *err)
 static enum sp_rc prepare(struct launcher *l, struct sp_err *err)
 {
 	SP_TRY(sp_view_init(&l->view, &l->plan, err));
-	l->view.sockets = read_proc("/proc/self/net/unix");
-	sp_mounts_read(read_proc("/proc/self/mountinfo"), &l->view.mounts);
-	l->before = guarded_now(l);
+	host_read(&l->view, &l->net_unix);
+	guarded_look(l, l->before);
 	if (l->plan.root == 0)
 		return SP_OK;
 	if (setgroups(0, NULL) < 0)
@@ -641,14 +595,25 @@ static int finish(struct launcher *l)
 	terminal_end(&l->term);
 	send_ended(code);
 	if (l->running && l->plan.quiet == 0)
-		report_new_names(l);
+		guarded_report(l);
 	if (!l->running && code < SP_EXIT_NOT_EXEC)
 		code = SP_EXIT_SETUP;
 	if (!l->running && code > 128)
 		code = SP_EXIT_SETUP;
 	if (!l->running && !l->refused)
 		sp_launcher_say(l, "the sandbox could not be made");
+	if (!l->running && code == SP_EXIT_NOT_FOUND)
+		hint_not_found(l);
 	return code;
+}
+
+static void launcher_free(struct launcher *l)
+{
+	sp_plan_fini(&l->plan);
+	sp_words_free(&l->view.mounts);
+	sp_buf_fini(&l->net_unix);
+	sp_loop_free(l->loop);
+	sp_free(l);
 }
 
 int sp_launcher_main(void)
@@ -669,5 +634,6 @@ int sp_launcher_main(void)
 		l->refused = false;
 	if (code == SP_EXIT_SETUP && l->loop == NULL)
 		sp_launcher_say(l, err.text);
+	launcher_free(l);
 	return code;
 }

@@ -11,7 +11,8 @@
 #include "sandbox/net.h"
 #include "sandbox/view.h"
 
-#define RELAY_MAX 16384u
+#define RELAY_MAX   16384u
+#define GUARDED_MAX 32u /* rows of sp_guarded */
 
 /* Bytes on their way from one descriptor to another. */
 struct relay {
@@ -39,9 +40,18 @@ struct policy_watch {
 	bool inside;       /* the program might write there */
 };
 
+/* What a guarded name leads to. A file system gives the number of a removed
+ * file to the next one made, so a number alone tells nothing. */
+struct guarded {
+	ino_t ino; /* 0: absent */
+	mode_t type;
+	struct timespec changed; /* of links, which nothing guards */
+};
+
 struct launcher {
 	struct sp_plan plan;
 	struct sp_view view;
+	struct sp_buf net_unix; /* what the view points into */
 	struct sp_loop *loop;
 	struct sp_watch keeper, init, signals, end;
 	struct sp_peer keeper_peer, init_peer;
@@ -49,16 +59,27 @@ struct launcher {
 	int pidfd;
 	struct sp_listeners listeners; /* until the keeper has them */
 	bool told, has_listeners;      /* RUN_OK came; LISTENERS came */
+	bool handed;                   /* the keeper has them */
 	bool running;                  /* the program was started */
 	bool refused;                  /* FAIL was printed */
 	struct terminal term;
 	struct policy_watch policy;
-	unsigned asked;  /* policies that the keeper has not answered */
-	uint32_t before; /* guarded names that existed, bit per row */
+	unsigned asked; /* policies that the keeper has not answered */
+	struct guarded before[GUARDED_MAX]; /* at the start */
 };
 
 /* One line to the user: "sallyport: text", raw terminal or not. */
 void sp_launcher_say(const struct launcher *l, const char *text);
+
+/* The host's mounts and sockets, as far as the kernel tells;
+ * v->sockets points into `sockets`. */
+void host_read(struct sp_view *v, struct sp_buf *sockets);
+/* What the guarded names lead to now. */
+void guarded_look(const struct launcher *l, struct guarded ret[GUARDED_MAX]);
+/* Names that appeared since guarded_look() filled l->before. */
+void guarded_report(const struct launcher *l);
+/* The command was not found inside: is it on this machine? */
+void hint_not_found(const struct launcher *l);
 
 void terminal_init(struct terminal *t, struct sp_loop *loop);
 /* tty: bit n: descriptor n is a terminal. */

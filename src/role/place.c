@@ -25,6 +25,7 @@ static enum sp_rc path_set(char *ret, size_t cap, struct sp_err *err,
 	int n;
 
 	va_start(ap, fmt);
+	/* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): line above */
 	n = vsnprintf(ret, cap, fmt, ap);
 	va_end(ap);
 	if (n > 0 && (size_t)n < cap)

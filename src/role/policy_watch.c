@@ -22,7 +22,8 @@ static bool below(const char *path, const char *dir)
 {
 	size_t n = strlen(dir);
 
-	return strncmp(path, dir, n) == 0 && path[n] == '/';
+	return strncmp(path, dir, n) == 0 &&
+	       (path[n] == '/' || path[n] == '\0');
 }
 
 static bool is_inside(const struct sp_plan *p)

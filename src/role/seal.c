@@ -104,6 +104,29 @@ static void emit_fstat(struct prog *p)
 	emit_ret(p, SECCOMP_RET_ALLOW);
 }
 
+static void emit_self(struct prog *p)
+{
+	emit_load(p, DATA_ARG(0u));
+	emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0);
+	emit_errno(p, EPERM);
+	emit_ret(p, SECCOMP_RET_ALLOW);
+}
+
+/* F_SETOWN and F_SETSIG send any signal to any process of the same uid. */
+static void emit_fcntl(struct prog *p)
+{
+	static const uint32_t allowed[] = { F_GETFD, F_SETFD, F_GETFL, F_SETFL,
+		                            F_DUPFD_CLOEXEC };
+	const uint8_t n = SP_COUNT(allowed);
+
+	emit_load(p, DATA_ARG(1u));
+	for (uint8_t i = 0; i < n; i++)
+		emit(p, BPF_JMP | BPF_JEQ | BPF_K, allowed[i], (uint8_t)(n - i),
+		     0);
+	emit_errno(p, EPERM);
+	emit_ret(p, SECCOMP_RET_ALLOW);
+}
+
 static void emit_leaf(struct prog *p, enum sp_seal_act act)
 {
 	switch (act) {
@@ -124,6 +147,12 @@ static void emit_leaf(struct prog *p, enum sp_seal_act act)
 		break;
 	case SP_SEAL_INET:
 		emit_inet(p);
+		break;
+	case SP_SEAL_SELF:
+		emit_self(p);
+		break;
+	case SP_SEAL_FCNTL:
+		emit_fcntl(p);
 		break;
 	case SP_SEAL_FSTAT:
 		emit_fstat(p);

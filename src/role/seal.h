@@ -29,6 +29,8 @@ enum sp_seal_act {
 	SP_SEAL_EPERM,
 	SP_SEAL_INET,   /* socket(): AF_INET or AF_INET6, stream or datagram */
 	SP_SEAL_NOEXEC, /* mmap(), mprotect(): not with PROT_EXEC */
+	SP_SEAL_SELF,   /* the first argument, a pid, must be 0 */
+	SP_SEAL_FCNTL,  /* fcntl(): flags and duplicates, no owner, no signal */
 	SP_SEAL_FSTAT,  /* newfstatat(): of a descriptor, else no such file */
 };
 

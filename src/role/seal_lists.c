@@ -69,7 +69,7 @@
 	A(mmap), A(mprotect), A(openat), A(readlinkat), A(clone), A(ptrace), \
 	A(wait4), A(prctl), A(getppid), A(process_vm_readv), A(kill), \
 	A(getdents64), A(newfstatat), A(ioctl), A(personality), \
-	A(set_robust_list), A(rseq), A(sched_setaffinity),
+	A(set_robust_list), A(rseq), A(sched_setaffinity), A(tgkill),
 #ifdef __x86_64__
 #define SANITIZER_OLD A(open), A(readlink), A(stat), A(arch_prctl),
 #else
@@ -80,9 +80,14 @@
 #define SANITIZER_OLD
 #endif
 
-/* No file, no program, no process; c-ares and OpenSSL may look for files. */
+/*
+ * No file, no program, no process; c-ares and OpenSSL may look for files. All
+ * proxies of a keeper have one uid, without root that of the user: nothing may
+ * reach other processes by it. abort() ends also where it cannot raise().
+ */
 static const struct sp_seal_row proxy_rows[] = {
 	SANITIZER SANITIZER_OLD
+	R(tgkill, EPERM), R(prlimit64, SELF), R(fcntl, FCNTL),
 	COMMON, LOOP, LOOP_OLD, LOOK_OLD,
 	R(mmap, NOEXEC), R(mprotect, NOEXEC),
 	R(openat, ENOENT), R(newfstatat, FSTAT), R(statx, ENOENT),

@@ -28,6 +28,11 @@ struct image {
 	char title[32], flag[32];
 };
 
+static void image_close(struct image *im)
+{
+	sp_fd_close(&im->self);
+}
+
 /* #syscalls openat */
 static enum sp_rc image_open(struct image *im, const char *name,
                              struct sp_err *err)
@@ -114,13 +119,12 @@ static _Noreturn void child(struct image *im, int sock,
 enum sp_rc sp_role_spawn(const char *name, const struct sp_identity *as,
                          struct sp_child *ret, struct sp_err *err)
 {
-	SP_CLEANUP(sp_fd_close) int ours = -1, theirs = -1, self = -1;
-	struct image im;
+	SP_CLEANUP(sp_fd_close) int ours = -1, theirs = -1;
+	SP_CLEANUP(image_close) struct image im = { .self = -1 };
 	int sv[2], pidfd;
 	pid_t pid;
 
 	SP_TRY(image_open(&im, name, err));
-	self = im.self;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return sp_err_sys(err, "socketpair");
 	ours = sv[0];

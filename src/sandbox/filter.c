@@ -17,7 +17,7 @@
 /* In clone() these bits are part of the exit signal, in unshare() NEWTIME. */
 #define NS_TIME 0x80u
 
-#define NONE -1 /* this architecture does not have it */
+#define NONE (-1) /* this architecture does not have it */
 
 struct row {
 	int nr[2]; /* x86-64, aarch64 */
@@ -46,6 +46,8 @@ static const struct row refused[] = {
 	{ { 442, 442 }, EPERM }, /* mount_setattr */
 	{ { 467, 467 }, EPERM }, /* open_tree_attr */
 	{ { 308, 268 }, EPERM }, /* setns */
+	/* modes behind a pointer: libc and others fall back to openat */
+	{ { 437, 437 }, ENOSYS }, /* openat2 */
 	/* the session keyring is inherited from outside */
 	{ { 250, 219 }, EPERM }, /* keyctl */
 	{ { 248, 217 }, EPERM }, /* add_key */
@@ -85,7 +87,26 @@ static const struct {
 	[SP_ARCH_X86_64] = { 56, 435, 272, 16, 41, 53 },
 	[SP_ARCH_AARCH64] = { 220, 435, 97, 29, 198, 199 },
 };
+
+/* Calls that give a file its mode; with `flags`, only if they make one. */
+static const struct {
+	int nr[2];
+	uint32_t mode, flags; /* which argument; 0: none */
+} modes[] = {
+	{ { 90, NONE }, 1, 0 },  /* chmod */
+	{ { 91, 52 }, 1, 0 },    /* fchmod */
+	{ { 268, 53 }, 2, 0 },   /* fchmodat */
+	{ { 452, 452 }, 2, 0 },  /* fchmodat2 */
+	{ { 2, NONE }, 2, 1 },   /* open */
+	{ { 257, 56 }, 3, 2 },   /* openat */
+	{ { 85, NONE }, 1, 0 },  /* creat */
+	{ { 133, NONE }, 1, 0 }, /* mknod */
+	{ { 259, 33 }, 2, 0 },   /* mknodat */
+};
 /* clang-format on */
+
+#define SET_ID  06000u     /* S_ISUID, S_ISGID */
+#define CREATES 020000100u /* O_CREAT, the bit of O_TMPFILE */
 
 #define OFFSET(field) ((uint32_t)offsetof(struct seccomp_data, field))
 
@@ -131,7 +152,8 @@ static void check_abi(struct sp_bpf *b, enum sp_arch arch)
 	sp_bpf_here(b, known);
 }
 
-/* ioctl: TIOCSTI and TIOCLINUX type into the user's terminal. */
+/* ioctl: TIOCSTI and TIOCLINUX type into the user's terminal; TIOCSETD loads
+ * line disciplines, which have a history. */
 static void check_ioctl(struct sp_bpf *b, uint32_t nr)
 {
 	uint16_t next = sp_bpf_label(b);
@@ -140,6 +162,7 @@ static void check_ioctl(struct sp_bpf *b, uint32_t nr)
 	load_arg(b, 1);
 	refuse(b, 0x5412, EPERM);
 	refuse(b, 0x541c, EPERM);
+	refuse(b, 0x5423, EPERM);
 	ret_allow(b);
 	sp_bpf_here(b, next);
 }
@@ -218,6 +241,29 @@ static void check_flags(struct sp_bpf *b, uint32_t nr, uint32_t flags)
 	sp_bpf_here(b, next);
 }
 
+/*
+ * The files of a project belong to its owner outside, and no mount option of
+ * ours holds there: a set-user-id file made inside would be a program of that
+ * user for everybody else; of root, when root owns the project.
+ */
+static void check_mode(struct sp_bpf *b, uint32_t nr, uint32_t mode,
+                       uint32_t flags)
+{
+	uint16_t next = sp_bpf_label(b), good = sp_bpf_label(b);
+
+	sp_bpf_jump(b, BPF_JEQ, nr, SP_BPF_NEXT, next);
+	if (flags != 0) {
+		load_arg(b, flags);
+		sp_bpf_jump(b, BPF_JSET, CREATES, SP_BPF_NEXT, good);
+	}
+	load_arg(b, mode);
+	sp_bpf_jump(b, BPF_JSET, SET_ID, SP_BPF_NEXT, good);
+	ret_errno(b, EPERM);
+	sp_bpf_here(b, good);
+	ret_allow(b);
+	sp_bpf_here(b, next);
+}
+
 enum sp_rc sp_filter_build(struct sp_bpf *b, enum sp_arch arch,
                            const struct sp_filter_opts *o)
 {
@@ -230,6 +276,10 @@ enum sp_rc sp_filter_build(struct sp_bpf *b, enum sp_arch arch,
 	check_ioctl(b, (uint32_t)looked_into[arch].ioctl);
 	check_socket(b, (uint32_t)looked_into[arch].socket);
 	check_socketpair(b, (uint32_t)looked_into[arch].socketpair);
+	for (size_t i = 0; i < SP_COUNT(modes); i++)
+		if (modes[i].nr[arch] != NONE)
+			check_mode(b, (uint32_t)modes[i].nr[arch],
+			           modes[i].mode, modes[i].flags);
 	if (!o->nested_userns) {
 		/* Its flags are behind a pointer. ENOSYS, not EPERM: libc
 		 * falls back to clone, whose flags we can see. */

@@ -3,8 +3,6 @@
 
 #include <limits.h>
 
-#include "core/alloc.h"
-
 static bool take_line(struct sp_str *in, struct sp_str *ret)
 {
 	const uint8_t *eol;
@@ -73,7 +71,22 @@ void sp_mounts_read(struct sp_str in, struct sp_words *ret)
 		for (int i = 0; ok && i < 5; i++)
 			ok = take_field(&line, &field);
 		if (ok && unescape(field, path, sizeof(path)))
-			sp_words_add(ret, sp_strdup(sp_str(path)));
+			sp_words_copy(ret, sp_str(path));
+	}
+}
+
+void sp_sockets_pick(struct sp_buf *in, struct sp_buf *out)
+{
+	for (;;) {
+		struct sp_str s = sp_buf_str(in);
+		const uint8_t *eol = s.n == 0 ? NULL : memchr(s.p, '\n', s.n);
+
+		if (eol == NULL)
+			return;
+		s.n = (size_t)(eol + 1 - s.p);
+		if (memchr(s.p, '/', s.n) != NULL)
+			sp_buf_add(out, s);
+		sp_buf_consume(in, s.n);
 	}
 }
 

@@ -20,6 +20,7 @@
 #define CAPS_MAX 64
 
 /* #syscalls clone3 */
+/* NOLINTNEXTLINE(readability-non-const-parameter): the kernel writes to it */
 static pid_t clone3_flags(uint64_t flags, int *ret_pidfd)
 {
 	struct clone_args a = {
@@ -172,6 +173,11 @@ enum sp_rc sp_limits_apply(const struct sp_limits *l, struct sp_err *err)
 		{ RLIMIT_FSIZE, l->fsize, "file size limit" },
 	};
 
+	/* 1, not 0: it also keeps a crash from the host's core_pattern pipe. */
+	const struct rlimit core = { 1, 1 };
+
+	if (setrlimit(RLIMIT_CORE, &core) < 0)
+		return sp_err_sys(err, "core file limit");
 	for (size_t i = 0; i < SP_COUNT(rows); i++) {
 		const struct rlimit r = { rows[i].value, rows[i].value };
 

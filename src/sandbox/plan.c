@@ -15,15 +15,38 @@ void sp_words_add(struct sp_words *t, const char *text)
 	t->v[t->n] = NULL;
 }
 
-static void texts_fini(struct sp_words *t)
+void sp_words_fini(struct sp_words *t)
 {
 	sp_free(t->v);
 	*t = (struct sp_words){ 0 };
 }
 
+void sp_words_copy(struct sp_words *t, struct sp_str text)
+{
+	char *copy = sp_strdup(text);
+
+	if (t->n > SP_PLAN_LIST_MAX)
+		sp_free(copy);
+	else
+		sp_words_add(t, copy);
+}
+
+void sp_words_free(struct sp_words *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		union {
+			const char *in;
+			void *out;
+		} u = { .in = t->v[i] };
+
+		sp_free(u.out);
+	}
+	sp_words_fini(t);
+}
+
 void sp_plan_fini(struct sp_plan *p)
 {
-#define X(name) texts_fini(&p->name);
+#define X(name) sp_words_fini(&p->name);
 	SP_PLAN_LISTS(X)
 #undef X
 }

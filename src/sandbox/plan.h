@@ -49,6 +49,7 @@
 	X(env)     /* complete environment of the program */                   \
 	X(ro)      /* further paths, absolute and canonical */                 \
 	X(rw)                                                                  \
+	X(hide)    /* directories of ours: empty inside, if they are there */  \
 	X(bundles) /* files with further certificates to be trusted */         \
 	X(allow)   /* --allow and --deny, to be sent with a new policy */      \
 	X(deny)
@@ -82,6 +83,11 @@ void sp_plan_fini(struct sp_plan *p);
 /* Adds to a list of a plan that is being made. Ignores what is too much:
  * sp_plan_encode() finds out. */
 void sp_words_add(struct sp_words *t, const char *text);
+/* A copy, for lists that are released by sp_words_free(). */
+void sp_words_copy(struct sp_words *t, struct sp_str text);
+/* The list alone; with its texts. */
+void sp_words_fini(struct sp_words *t);
+void sp_words_free(struct sp_words *t);
 
 /* SP_E_LIMIT: longer than out may become, or a list is too long. */
 SP_MUST enum sp_rc sp_plan_encode(const struct sp_plan *p, struct sp_buf *out);

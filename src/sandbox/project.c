@@ -1,35 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * sandbox/project.c - guards and masks below a writable directory.
+ * sandbox/project.c - what is guarded and masked below a writable directory.
  *
  * The directory is writable, but what the host would later execute or obey on
  * its own account is not; secrets in .env files are hidden; sockets of the
- * host's programs are covered. Mount points cannot be renamed, but the
- * directory above one can, so .git is bound onto itself first.
+ * host's programs are covered.
  *
  * Names that do not exist cannot be guarded: the launcher reports new ones
  * after the run. A guard falls off when somebody on the host replaces the
  * file by rename: the kernel detaches mounts from a name that goes away.
+ *
+ * Everything is seen, or the start is refused: what an earlier run could hide
+ * from us would be neither guarded nor masked.
  */
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/alloc.h"
 #include "core/fd.h"
-#include "sandbox/view_int.h"
+#include "sandbox/guard.h"
 
-/* Directories looked into, and entries seen, breadth first. What lies beyond
- * is neither masked nor guarded. */
-#define SP_SCAN_DIRS    1024u
-#define SP_SCAN_ENTRIES 16384u
-#define PATH_ROOM       1024u
-#define NO_LINKS        (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
+/* Directories looked into, and entries seen, breadth first. */
+#define SP_SCAN_DIRS    65536u
+#define SP_SCAN_ENTRIES 1048576u
+/* Repositories of submodules of submodules. */
+#define MODULES_DEPTH 16
+#define NO_LINKS      (RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS)
 
 const char *const sp_guarded[] = {
 	".git/hooks",
 	".git/config",
 	".git/config.worktree",
+	".git/commondir",
 	".git/info/attributes",
 	".gitmodules",
 	".githooks",
@@ -53,152 +58,207 @@ const char *const sp_guarded[] = {
 	NULL,
 };
 
+/* A worktree says where the rest of its repository is. */
+static const char *const worktree_files[] = { "commondir", "gitdir",
+	                                      "config.worktree" };
+
 struct scan {
-	const struct sp_view *v;
-	const struct sp_view_path *src;
-	int root; /* the directory as mounted in the view */
-	char *dir[SP_SCAN_DIRS];
-	size_t n, next, entries;
+	struct sp_guard g;
+	char **dir; /* those found; the first `next` were looked into */
+	size_t n, cap, next, entries;
 };
 
 static void scan_fini(struct scan *s)
 {
-	sp_fd_close(&s->root);
+	sp_fd_close(&s->g.root);
 	for (size_t i = 0; i < s->n; i++)
 		sp_free(s->dir[i]);
+	sp_free(s->dir);
 	s->n = 0;
 }
 
-static bool join(char *ret, size_t cap, const char *dir, const char *name)
-{
-	int n = snprintf(ret, cap, "%s%s%s", dir, dir[0] == '\0' ? "" : "/",
-	                 name);
-
-	return n > 0 && (size_t)n < cap;
-}
-
-/* The user named it with --rw: then it is meant. */
-static bool is_exempt(const struct scan *s, const char *path)
-{
-	const struct sp_words *rw = &s->v->plan->rw;
-	char full[PATH_ROOM];
-
-	if (!join(full, sizeof(full), s->src->path, path))
-		return false;
-	for (size_t i = 0; i < rw->n; i++)
-		if (strcmp(rw->v[i], full) == 0)
-			return true;
-	return false;
-}
-
-/* A failed guard stops the start. */
-static enum sp_rc failed(struct sp_err *err, const char *path)
-{
-	sp_err_wrap(err, "guard %s", path);
-	return SP_E_SYS;
-}
-
-static enum sp_rc protect(const struct scan *s, const char *dir,
-                          const char *name, struct sp_err *err)
-{
-	SP_CLEANUP(sp_fd_close) int at = -1;
-	char path[PATH_ROOM];
-
-	if (!join(path, sizeof(path), dir, name) || is_exempt(s, path))
-		return SP_OK;
-	at = sp_open_at(s->root, path, O_PATH | O_NOFOLLOW, NO_LINKS);
-	if (at < 0)
-		return SP_OK; /* absent, or a link: reported after the run */
-	return sp_view_protect_fd(at, err) < 0 ? failed(err, path) : SP_OK;
-}
-
-/* Binds it onto itself, writable: it cannot be renamed any more. */
-static enum sp_rc pin(const struct scan *s, const char *path,
-                      struct sp_err *err)
-{
-	SP_CLEANUP(sp_fd_close)
-	int at = sp_open_at(s->root, path, O_PATH | O_NOFOLLOW, NO_LINKS);
-
-	if (at < 0)
-		return SP_OK;
-	return sp_mnt_bind(at, at, 0, 0, err) < 0 ? failed(err, path) : SP_OK;
-}
-
-static enum sp_rc mask(const struct scan *s, const char *path,
+static enum sp_rc join(char ret[PATH_MAX], const char *dir, const char *name,
                        struct sp_err *err)
 {
-	SP_CLEANUP(sp_fd_close) int at = -1;
+	int n = snprintf(ret, PATH_MAX, "%s%s%s", dir,
+	                 dir[0] == '\0' ? "" : "/", name);
 
-	if (is_exempt(s, path))
+	if (n > 0 && n < PATH_MAX)
 		return SP_OK;
-	at = sp_open_at(s->root, path, O_PATH | O_NOFOLLOW, NO_LINKS);
-	if (at < 0)
-		return SP_OK;
-	return sp_view_mask_fd(s->v, at, err) < 0 ? failed(err, path) : SP_OK;
+	sp_err_set(err, "%.64s...: too deep to be looked into", dir);
+	return SP_E_LIMIT;
 }
 
-/* Submodules keep hooks and configuration of their own. Their names may hold
- * slashes: a directory without a config is looked into. */
-static enum sp_rc guard_modules(const struct scan *s, const char *path,
-                                int depth, struct sp_err *err)
+/* Some file systems do not tell the type with the name. */
+static unsigned char type_of(const DIR *d, const struct dirent *e)
+{
+	union {
+		const DIR *in;
+		DIR *out;
+	} u = { .in = d };
+	struct stat st;
+
+	if (e->d_type != DT_UNKNOWN)
+		return e->d_type;
+	if (fstatat(dirfd(u.out), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return DT_UNKNOWN;
+	return (unsigned char)IFTODT(st.st_mode);
+}
+
+/*
+ * SP_DONE: there is nothing to look into. A directory that we cannot read is
+ * closed to the program too, unless it owns it and may open it again.
+ */
+static enum sp_rc open_dir(const struct scan *s, const char *path, DIR **ret,
+                           struct sp_err *err)
 {
 	SP_CLEANUP(sp_fd_close)
-	int fd = sp_open_at(s->root, path, O_RDONLY | O_DIRECTORY, NO_LINKS);
-	char sub[PATH_ROOM];
-	struct dirent *e;
-	enum sp_rc rc = SP_OK;
-	DIR *d;
+	int fd = sp_open_at(s->g.root, path[0] == '\0' ? "." : path,
+	                    O_RDONLY | O_DIRECTORY, NO_LINKS);
+	struct stat st;
 
-	if (fd < 0 || depth == 0)
-		return SP_OK;
-	d = fdopendir(fd);
-	if (d == NULL)
+	if (fd < 0 && errno == EACCES &&
+	    fstatat(s->g.root, path, &st,
+	            AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH) == 0 &&
+	    st.st_uid == geteuid()) {
+		sp_err_set(err, "%s: cannot be looked into; chmod u+rx it",
+		           path);
+		return SP_E_DENIED;
+	}
+	if (fd < 0)
+		return SP_DONE;
+	*ret = fdopendir(fd);
+	if (*ret == NULL)
 		return sp_err_sys(err, path);
 	(void)sp_fd_steal(&fd); /* closedir() closes it */
-	while (rc == SP_OK && (e = readdir(d)) != NULL) {
-		if (e->d_name[0] == '.' || e->d_type != DT_DIR ||
-		    !join(sub, sizeof(sub), path, e->d_name))
+	return SP_OK;
+}
+
+typedef enum sp_rc entry_fn(struct scan *s, const char *dir, const char *name,
+                            unsigned char type, struct sp_err *err);
+
+static enum sp_rc each_entry(struct scan *s, const char *dir, entry_fn *run,
+                             struct sp_err *err)
+{
+	struct dirent *e;
+	DIR *d = NULL;
+	enum sp_rc rc = open_dir(s, dir, &d, err);
+
+	if (rc != SP_OK)
+		return rc == SP_DONE ? SP_OK : rc;
+	while (rc == SP_OK && (errno = 0, e = readdir(d)) != NULL) {
+		if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
 			continue;
-		rc = protect(s, sub, "config", err);
-		if (rc == SP_OK)
-			rc = protect(s, sub, "hooks", err);
-		if (rc == SP_OK && strcmp(e->d_name, "objects") != 0 &&
-		    strcmp(e->d_name, "refs") != 0)
-			rc = guard_modules(s, sub, depth - 1, err);
+		if (s->entries++ == SP_SCAN_ENTRIES) {
+			sp_err_set(err,
+			           "more than %u files: too many to look "
+			           "through; name a smaller directory",
+			           SP_SCAN_ENTRIES);
+			rc = SP_E_LIMIT;
+			break;
+		}
+		rc = run(s, dir, e->d_name, type_of(d, e), err);
 	}
+	if (rc == SP_OK && errno != 0)
+		rc = sp_err_sys(err, dir);
 	closedir(d);
 	return rc;
 }
 
-static enum sp_rc guard_all(const struct scan *s, const char *dir,
-                            struct sp_err *err)
+/* ---- repositories ---------------------------------------------------- */
+
+static enum sp_rc protect(const struct scan *s, const char *dir,
+                          const char *name, struct sp_err *err)
 {
-	for (size_t i = 0; sp_guarded[i] != NULL; i++)
-		SP_TRY(protect(s, dir, sp_guarded[i], err));
-	return SP_OK;
+	char path[PATH_MAX];
+
+	SP_TRY(join(path, dir, name, err));
+	return sp_guard_protect(&s->g, path, err);
 }
 
-static enum sp_rc guard_git(const struct scan *s, const char *dir,
-                            struct sp_err *err)
+static enum sp_rc on_worktree(struct scan *s, const char *dir, const char *name,
+                              unsigned char type, struct sp_err *err)
 {
-	char git[PATH_ROOM], modules[PATH_ROOM];
-	struct stat st;
+	char path[PATH_MAX];
 
-	if (!join(git, sizeof(git), dir, ".git") ||
-	    !join(modules, sizeof(modules), git, "modules") ||
-	    fstatat(s->root, git, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (type != DT_DIR)
 		return SP_OK;
-	/* A file that says where the repository is: of a worktree. */
-	if (S_ISREG(st.st_mode))
-		return protect(s, dir, ".git", err);
-	SP_TRY(pin(s, git, err));
-	return guard_modules(s, modules, 3, err);
+	SP_TRY(join(path, dir, name, err));
+	for (size_t i = 0; i < SP_COUNT(worktree_files); i++)
+		SP_TRY(protect(s, path, worktree_files[i], err));
+	return SP_OK;
 }
 
 static bool starts(const char *text, const char *with)
 {
 	return strncmp(text, with, strlen(with)) == 0;
 }
+
+static bool is_there(const struct scan *s, const char *path)
+{
+	struct stat st;
+
+	return fstatat(s->g.root, path, &st, 0) == 0;
+}
+
+/* What git reads of a directory that holds a repository. */
+static enum sp_rc guard_repository(struct scan *s, const char *git,
+                                   struct sp_err *err)
+{
+	char sub[PATH_MAX];
+
+	for (size_t i = 0; sp_guarded[i] != NULL; i++)
+		if (starts(sp_guarded[i], ".git/"))
+			SP_TRY(protect(s, git, sp_guarded[i] + 5, err));
+	SP_TRY(join(sub, git, "worktrees", err));
+	return each_entry(s, sub, on_worktree, err);
+}
+
+/* Submodules keep hooks and configuration of their own. Their names may hold
+ * slashes: a directory that is no repository is looked into. */
+static enum sp_rc on_module(struct scan *s, const char *dir, const char *name,
+                            unsigned char type, struct sp_err *err)
+{
+	char path[PATH_MAX], sub[PATH_MAX];
+	unsigned depth = 0;
+
+	if (type != DT_DIR)
+		return SP_OK;
+	for (const char *p = dir; (p = strchr(p, '/')) != NULL; p++)
+		depth++;
+	SP_TRY(join(path, dir, name, err));
+	SP_TRY(guard_repository(s, path, err));
+	SP_TRY(join(sub, path, "HEAD", err));
+	if (!is_there(s, sub)) {
+		if (depth >= MODULES_DEPTH) {
+			sp_err_set(err, "%.64s...: too deep", path);
+			return SP_E_LIMIT;
+		}
+		return each_entry(s, path, on_module, err);
+	}
+	SP_TRY(join(sub, path, "modules", err));
+	return each_entry(s, sub, on_module, err);
+}
+
+/* Whatever dir/.git is: a directory, a link to one, or the file of a worktree
+ * that says where the repository is. */
+static enum sp_rc guard_git(struct scan *s, const char *dir, struct sp_err *err)
+{
+	char git[PATH_MAX], modules[PATH_MAX];
+	struct stat st;
+
+	SP_TRY(join(git, dir, ".git", err));
+	if (fstatat(s->g.root, git, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return SP_OK;
+	if (S_ISREG(st.st_mode))
+		return sp_guard_protect(&s->g, git, err);
+	SP_TRY(join(modules, git, "modules", err));
+	SP_TRY(sp_guard_pin(&s->g, S_ISDIR(st.st_mode) ? modules : git, err));
+	SP_TRY(guard_repository(s, git, err));
+	return each_entry(s, modules, on_module, err);
+}
+
+/* ---- all of it ------------------------------------------------------- */
 
 static bool is_secret(const char *name)
 {
@@ -214,9 +274,9 @@ static bool is_secret(const char *name)
 
 static bool is_skipped(const char *name)
 {
-	static const char *const rows[] = { ".",     "..",     "node_modules",
-		                            ".git",  "target", "__pycache__",
-		                            ".venv", "venv" };
+	static const char *const rows[] = { "node_modules", "target",
+		                            "__pycache__",  ".venv",
+		                            "venv",         ".git" };
 
 	for (size_t i = 0; i < SP_COUNT(rows); i++)
 		if (strcmp(name, rows[i]) == 0)
@@ -224,56 +284,46 @@ static bool is_skipped(const char *name)
 	return false;
 }
 
-static void push(struct scan *s, const char *path)
+static enum sp_rc push(struct scan *s, const char *path, struct sp_err *err)
 {
-	if (s->n < SP_SCAN_DIRS)
-		s->dir[s->n++] = sp_strdup(sp_str(path));
-}
-
-static enum sp_rc on_entry(struct scan *s, const char *dir,
-                           const struct dirent *e, struct sp_err *err)
-{
-	char path[PATH_ROOM];
-
-	if (!join(path, sizeof(path), dir, e->d_name))
-		return SP_OK;
-	if (strcmp(e->d_name, ".git") == 0 && dir[0] != '\0') {
-		SP_TRY(guard_git(s, dir, err));
-		SP_TRY(protect(s, path, "hooks", err));
-		return protect(s, path, "config", err);
+	if (s->n == SP_SCAN_DIRS) {
+		sp_err_set(err,
+		           "more than %u directories: too many to look "
+		           "through; name a smaller one",
+		           SP_SCAN_DIRS);
+		return SP_E_LIMIT;
 	}
-	if (e->d_type == DT_SOCK ||
-	    (e->d_type == DT_REG && is_secret(e->d_name)))
-		return mask(s, path, err);
-	if (e->d_type == DT_DIR && !is_skipped(e->d_name))
-		push(s, path);
+	if (s->n == s->cap) {
+		s->cap = s->cap == 0 ? 64 : s->cap * 2;
+		s->dir = sp_realloc(s->dir, s->cap * sizeof(*s->dir));
+	}
+	s->dir[s->n++] = sp_strdup(sp_str(path));
 	return SP_OK;
 }
 
-static enum sp_rc scan_one(struct scan *s, const char *path, struct sp_err *err)
+static enum sp_rc on_entry(struct scan *s, const char *dir, const char *name,
+                           unsigned char type, struct sp_err *err)
 {
-	int fd = sp_open_at(s->root, path[0] == '\0' ? "." : path,
-	                    O_RDONLY | O_DIRECTORY, NO_LINKS);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	enum sp_rc rc = SP_OK;
-	struct dirent *e;
+	char path[PATH_MAX];
 
-	if (d == NULL)
-		return SP_OK; /* not readable for the program either */
-	while (rc == SP_OK && s->entries < SP_SCAN_ENTRIES &&
-	       (e = readdir(d)) != NULL) {
-		s->entries++;
-		rc = on_entry(s, path, e, err);
+	if (strcmp(name, ".git") == 0)
+		return guard_git(s, dir, err);
+	if (type == DT_SOCK ||
+	    ((type == DT_REG || type == DT_LNK) && is_secret(name))) {
+		SP_TRY(join(path, dir, name, err));
+		return sp_guard_mask(&s->g, path, err);
 	}
-	closedir(d);
-	return rc;
+	if (type != DT_DIR || is_skipped(name))
+		return SP_OK;
+	SP_TRY(join(path, dir, name, err));
+	return push(s, path, err);
 }
 
 static enum sp_rc scan_all(struct scan *s, struct sp_err *err)
 {
-	push(s, "");
-	while (s->next < s->n && s->entries < SP_SCAN_ENTRIES)
-		SP_TRY(scan_one(s, s->dir[s->next++], err));
+	SP_TRY(push(s, "", err));
+	while (s->next < s->n)
+		SP_TRY(each_entry(s, s->dir[s->next++], on_entry, err));
 	return SP_OK;
 }
 
@@ -291,17 +341,24 @@ static enum sp_rc mask_socket(void *ctx, const char *path, struct sp_err *err)
 	return sp_view_mask_fd(v, at, err);
 }
 
+enum sp_rc sp_view_mute(struct sp_view *v, const char *dir, struct sp_err *err)
+{
+	return sp_sockets_below(v->sockets, dir, mask_socket, v, err);
+}
+
 enum sp_rc sp_view_guard(struct sp_view *v, const struct sp_view_path *src,
                          struct sp_err *err)
 {
-	SP_CLEANUP(scan_fini) struct scan s = { .v = v, .src = src };
+	SP_CLEANUP(scan_fini)
+	struct scan s = { .g = { .v = v, .path = src->path } };
 
-	s.root = view_open(v, src->path);
-	if (s.root < 0)
+	s.g.root = view_open(v, src->path);
+	if (s.g.root < 0)
 		return sp_err_sys(err, src->path);
-	SP_TRY(guard_git(&s, "", err));
-	SP_TRY(guard_all(&s, "", err));
-	/* Beyond what the scan reaches, as far as the kernel tells. */
-	SP_TRY(sp_sockets_below(v->sockets, src->path, mask_socket, v, err));
-	return scan_all(&s, err);
+	for (size_t i = 0; sp_guarded[i] != NULL; i++)
+		if (!starts(sp_guarded[i], ".git/"))
+			SP_TRY(sp_guard_protect(&s.g, sp_guarded[i], err));
+	SP_TRY(scan_all(&s, err));
+	/* In what is skipped, as far as the kernel tells. */
+	return sp_view_mute(v, src->path, err);
 }

@@ -36,6 +36,19 @@ enum sp_rc sp_sealed_make(const char *name, struct sp_str bytes, int *ret,
 	return SP_OK;
 }
 
+/* #syscalls munmap */
+void sp_sealed_unmap(struct sp_str *s)
+{
+	union {
+		const uint8_t *in;
+		void *out;
+	} u = { .in = s->p };
+
+	if (s->p != NULL)
+		munmap(u.out, s->n); /* cannot fail for what was mapped */
+	*s = (struct sp_str){ 0 };
+}
+
 /* #syscalls mmap fstat */
 enum sp_rc sp_sealed_map(int fd, uint64_t max, struct sp_str *ret,
                          struct sp_err *err)

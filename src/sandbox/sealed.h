@@ -15,8 +15,9 @@ SP_MUST enum sp_rc sp_write_all(int fd, struct sp_str s);
 /* A sealed memfd with these bytes. */
 SP_MUST enum sp_rc sp_sealed_make(const char *name, struct sp_str bytes,
                                   int *ret, struct sp_err *err);
-/* Its bytes, mapped until the process ends. */
+/* Its bytes, mapped until sp_sealed_unmap() or the end of the process. */
 SP_MUST enum sp_rc sp_sealed_map(int fd, uint64_t max, struct sp_str *ret,
                                  struct sp_err *err);
+void sp_sealed_unmap(struct sp_str *s);
 
 #endif

@@ -7,7 +7,7 @@
 #include <sys/syscall.h>
 
 #include "core/fd.h"
-#include "sandbox/sealed.h"
+#include "sandbox/guard.h"
 #include "sandbox/ns.h"
 #include "sandbox/pack.h"
 
@@ -21,6 +21,7 @@ static enum sp_rc add_source(struct sp_view *v, const char *path, bool write,
 	v->src[v->n_src++] = (struct sp_view_path){
 		.path = path,
 		.tree = -1,
+		.fd = -1,
 		.write = write,
 	};
 	return SP_OK;
@@ -118,7 +119,10 @@ static enum sp_rc take_source(struct sp_view_path *s, struct sp_err *err)
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return sp_err_sys(err, s->path);
 	s->is_dir = S_ISDIR(st.st_mode);
-	return sp_mnt_clone(fd, true, &s->tree, err);
+	SP_TRY(sp_mnt_clone(fd, true, &s->tree, err));
+	if (!s->write && s->is_dir)
+		s->fd = sp_fd_steal(&fd);
+	return SP_OK;
 }
 
 /*
@@ -233,27 +237,150 @@ static enum sp_rc make_private(const struct sp_view *v, struct sp_err *err)
 	return sp_view_tmpfs(v, v->plan->home, "mode=700,size=25%", err);
 }
 
+/*
+ * Read-only directories come through an overlay like those of the system, so
+ * that the sockets in them are dead, also those that are made later. What is
+ * id-mapped or has mounts below is bound, and known sockets are covered.
+ */
+static bool lay_over(const struct sp_view *v, const struct sp_view_path *s,
+                     int at)
+{
+	const unsigned long flags = MS_NOSUID | MS_NODEV | MS_RDONLY;
+	char options[64];
+	struct sp_err err;
+
+	if (s->fd < 0 || (v->plan->disable & SP_DISABLE_OVERLAY) != 0)
+		return false;
+	snprintf(options, sizeof(options),
+	         "lowerdir=/proc/self/fd/%d:" SP_VIEW_NOTHING, s->fd);
+	return sp_mnt_new("overlay", at, flags, options, &err) == SP_OK;
+}
+
+/* Relative to the directory, or NULL when it is not below it. */
+static const char *below(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	if (strncmp(path, dir, n) != 0 || path[n] != '/')
+		return NULL;
+	return path + n + 1;
+}
+
+typedef enum sp_rc guard_fn(const struct sp_guard *g, const char *path,
+                            struct sp_err *err);
+
+/* In each writable directory that holds the path. */
+static enum sp_rc guard_path(const struct sp_view *v, const char *path,
+                             guard_fn *run, struct sp_err *err)
+{
+	for (size_t i = 0; i < v->n_src; i++) {
+		const struct sp_view_path *s = &v->src[i];
+		const char *rest = below(path, s->path);
+		SP_CLEANUP(sp_fd_close) int root = -1;
+
+		if (!s->write || !s->is_dir || rest == NULL)
+			continue;
+		root = view_open(v, s->path);
+		if (root < 0)
+			return sp_err_sys(err, s->path);
+		SP_TRY(run(&(struct sp_guard){ v, s->path, root }, rest, err));
+	}
+	return SP_OK;
+}
+
+/*
+ * The policy in force is read again when it changes: the program must not be
+ * able to change it, whatever the file is called and whatever --rw names.
+ */
+static enum sp_rc guard_policy(const struct sp_view *v, struct sp_err *err)
+{
+	const char *path = v->plan->policy;
+
+	if (path[0] == '\0')
+		return SP_OK;
+	for (size_t i = 0; i < v->n_src; i++) {
+		SP_CLEANUP(sp_fd_close) int at = -1;
+
+		if (strcmp(v->src[i].path, path) != 0)
+			continue;
+		at = view_open(v, path);
+		if (at < 0)
+			return sp_err_sys(err, path);
+		SP_TRY(sp_view_protect_fd(at, err));
+	}
+	return guard_path(v, path, sp_guard_force, err);
+}
+
+/* Nobody inside needs what is the keeper's: its socket would take orders. */
+static enum sp_rc hide_ours(const struct sp_view *v, struct sp_err *err)
+{
+	for (size_t i = 0; i < v->plan->hide.n; i++) {
+		const char *path = v->plan->hide.v[i];
+		SP_CLEANUP(sp_fd_close) int at = view_open(v, path);
+
+		if (at < 0)
+			continue;
+		sp_fd_close(&at);
+		SP_TRY(guard_path(v, path, sp_guard_pin, err));
+		SP_TRY(sp_view_mask(v, path, err));
+	}
+	return SP_OK;
+}
+
+static enum sp_rc place_read_only(struct sp_view *v,
+                                  const struct sp_view_path *s,
+                                  struct sp_err *err)
+{
+	SP_CLEANUP(sp_fd_close) int at = -1;
+
+	/* What is shown in a writable directory stays where it is. */
+	SP_TRY(guard_path(v, s->path, sp_guard_pin, err));
+	SP_TRY(sp_make_path(v->root, s->path, s->is_dir, &at, err));
+	if (lay_over(v, s, at))
+		return SP_OK;
+	SP_TRY(sp_mnt_attr(s->tree, true, SP_MNT_RO, 0, err));
+	SP_TRY(sp_mnt_attach(s->tree, at, err));
+	return s->is_dir ? sp_view_mute(v, s->path, err) : SP_OK;
+}
+
 static enum sp_rc place(struct sp_view *v, const struct sp_view_path *s,
                         struct sp_err *err)
 {
-	uint64_t set = s->write ? SP_MNT_QUIET : SP_MNT_RO;
 	SP_CLEANUP(sp_fd_close) int at = -1;
 
+	if (!s->write)
+		return place_read_only(v, s, err);
 	SP_TRY(sp_make_path(v->root, s->path, s->is_dir, &at, err));
-	SP_TRY(sp_mnt_attr(s->tree, true, set, s->write ? MOUNT_ATTR_RDONLY : 0,
+	SP_TRY(sp_mnt_attr(s->tree, true, SP_MNT_QUIET, MOUNT_ATTR_RDONLY,
 	                   err));
 	SP_TRY(sp_mnt_attach(s->tree, at, err));
-	return s->write && s->is_dir ? sp_view_guard(v, s, err) : SP_OK;
+	return s->is_dir ? sp_view_guard(v, s, err) : SP_OK;
+}
+
+/* Shorter paths first: what contains another one must not cover it. */
+static void sort_sources(struct sp_view *v)
+{
+	for (size_t i = 1; i < v->n_src; i++) {
+		struct sp_view_path key = v->src[i];
+		size_t k = i;
+
+		for (; k > 0 && strlen(v->src[k - 1].path) > strlen(key.path);
+		     k--)
+			v->src[k] = v->src[k - 1];
+		v->src[k] = key;
+	}
 }
 
 static enum sp_rc place_sources(struct sp_view *v, struct sp_err *err)
 {
+	sort_sources(v);
 	for (size_t i = 0; i < v->n_src; i++)
 		if (place(v, &v->src[i], err) < 0) {
 			sp_err_wrap(err, "%s", v->src[i].path);
 			return SP_E_SYS;
 		}
-	return SP_OK;
+	SP_TRY(guard_policy(v, err));
+	return hide_ours(v, err);
 }
 
 enum sp_rc sp_view_build(struct sp_view *v, struct sp_err *err)

@@ -25,6 +25,7 @@
 struct sp_view_path {
 	const char *path;
 	int tree; /* detached mount; -1 */
+	int fd;   /* a directory that an overlay may show; -1 */
 	bool is_dir;
 	bool write;
 };
@@ -33,7 +34,7 @@ struct sp_view {
 	const struct sp_plan *plan;
 	struct sp_str sockets;  /* /proc/net/unix of the host */
 	struct sp_words mounts; /* mount points of the host */
-	struct sp_view_path src[SP_SOURCES_MAX]; /* [0] is the project */
+	struct sp_view_path src[SP_SOURCES_MAX];
 	size_t n_src;
 	int base;    /* tmpfs that holds what follows, and the /etc layer */
 	int root;    /* the new root */

@@ -37,6 +37,9 @@ SP_MUST enum sp_rc sp_view_show(struct sp_view *v, const char *path,
                                 const char *layer, struct sp_err *err);
 /* kernelfs.c: /sys, /dev, /proc */
 SP_MUST enum sp_rc sp_view_kernel(const struct sp_view *v, struct sp_err *err);
+/* project.c: sockets that the kernel knows below a directory are masked */
+SP_MUST enum sp_rc sp_view_mute(struct sp_view *v, const char *dir,
+                                struct sp_err *err);
 /* project.c: guards and masks below a writable source */
 SP_MUST enum sp_rc sp_view_guard(struct sp_view *v,
                                  const struct sp_view_path *s,

@@ -294,6 +294,21 @@ struct sp_str sp_ca_cert(const struct sp_ca *ca)
 	return sp_buf_str(&ca->cert);
 }
 
+uint32_t sp_ca_subject_hash(const struct sp_ca *ca)
+{
+	struct sp_str der = sp_buf_str(&ca->name);
+	const unsigned char *p = der.p;
+	X509_NAME *name = d2i_X509_NAME(NULL, &p, (long)der.n);
+	unsigned long hash;
+	int ok = 0;
+
+	sp_assert(name != NULL); /* we wrote it ourselves */
+	hash = X509_NAME_hash_ex(name, NULL, NULL, &ok);
+	sp_assert(ok == 1 && hash <= UINT32_MAX);
+	X509_NAME_free(name);
+	return (uint32_t)hash;
+}
+
 void sp_ca_cert_pem(const struct sp_ca *ca, struct sp_buf *out)
 {
 	struct sp_str rest = sp_ca_cert(ca);

@@ -25,6 +25,8 @@ SP_MUST enum sp_rc sp_ca_new(const char *id, uint64_t now_s, struct sp_ca **ret,
 void sp_ca_free(struct sp_ca *ca);
 /* DER of the CA certificate. */
 struct sp_str sp_ca_cert(const struct sp_ca *ca);
+/* Under which OpenSSL looks for it in a directory of roots. */
+uint32_t sp_ca_subject_hash(const struct sp_ca *ca);
 /* PEM text appended to out. */
 void sp_ca_cert_pem(const struct sp_ca *ca, struct sp_buf *out);
 /*

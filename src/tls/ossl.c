@@ -14,9 +14,14 @@ static void load_time_zone(void)
 	ASN1_TIME_free(t);
 }
 
+/*
+ * No clearing up at exit: keys have owners that wipe them, the rest goes with
+ * the process (half a millisecond for each proxy otherwise).
+ */
 void sp_ossl_init(void)
 {
-	int ok = OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+	int ok = OPENSSL_init_ssl(
+		OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 
 	sp_assert(ok == 1);
 	load_time_zone();

@@ -121,7 +121,7 @@ static void replace(struct sp_env *e, const struct sp_env_facts *f,
 		snprintf(orig, sizeof(orig), "SALLYPORT_ORIG_%s", name);
 		set(e, orig, old);
 		if (old[0] == '/')
-			sp_words_add(&e->bundles, sp_strdup(sp_str(old)));
+			sp_words_copy(&e->bundles, sp_str(old));
 	}
 	set(e, name, SP_TRUST_BUNDLE);
 }
@@ -131,7 +131,7 @@ static void add_trust(struct sp_env *e, const struct sp_env_facts *f)
 	const char *extra = sp_env_get(f->outer, "NODE_EXTRA_CA_CERTS");
 
 	if (extra != NULL && extra[0] == '/')
-		sp_words_add(&e->bundles, sp_strdup(sp_str(extra)));
+		sp_words_copy(&e->bundles, sp_str(extra));
 	/* A bundle that held only ours would break hosts that are spliced. */
 	for (size_t i = 0; f->bundle && i < SP_COUNT(replacing); i++)
 		replace(e, f, replacing[i]);
@@ -160,22 +160,8 @@ void sp_env_build(struct sp_env *e, const struct sp_env_facts *f)
 	    "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin");
 }
 
-static void texts_free(struct sp_words *t)
-{
-	for (size_t i = 0; i < t->n; i++) {
-		union {
-			const char *in;
-			void *out;
-		} u = { .in = t->v[i] };
-
-		sp_free(u.out);
-	}
-	sp_free(t->v);
-	*t = (struct sp_words){ 0 };
-}
-
 void sp_env_fini(struct sp_env *e)
 {
-	texts_free(&e->vars);
-	texts_free(&e->bundles);
+	sp_words_free(&e->vars);
+	sp_words_free(&e->bundles);
 }

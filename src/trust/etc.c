@@ -37,7 +37,7 @@ static bool has_id(struct sp_str text, uint64_t id)
 		              : memchr(c + 1, ':',
 		                       line.n - (size_t)(c + 1 - line.p));
 		left = c == NULL ? 0 : line.n - (size_t)(c - line.p);
-		if (left >= n && memcmp(c, want, n) == 0)
+		if (c != NULL && left >= n && memcmp(c, want, n) == 0)
 			return true;
 	}
 	return false;

@@ -9,14 +9,18 @@
  *
  * Java's loader takes it under every usual store type. A PKCS12 made by
  * OpenSSL would lack the JDK's trust attribute and load as no anchor at all.
+ *
+ * SHA-1 is a checksum here, not a protection. OpenSSL's plain function does:
+ * the first use of EVP sets up its providers, which takes longer than all the
+ * rest of the launcher's work (1.2 ms, and half a megabyte until it ends).
  */
-#include <openssl/evp.h>
+#define OPENSSL_API_COMPAT 0x10101000L /* before it was called outdated */
+#include <openssl/sha.h>
 
 #include "trust/bundle.h"
 
 #define PASSWORD "changeit"
 #define WHITENER "Mighty Aphrodite"
-#define SHA1_MAX 20u
 
 static void put(struct sp_buf *b, uint64_t v, size_t width)
 {
@@ -41,28 +45,25 @@ static void put_entry(const struct sp_bundle *b, size_t i, uint64_t now_ms,
 	sp_buf_add(out, der);
 }
 
-static bool digest(struct sp_str body, uint8_t *ret)
+static bool digest(struct sp_str body, uint8_t ret[SHA_DIGEST_LENGTH])
 {
-	EVP_MD_CTX *c = EVP_MD_CTX_new();
-	bool ok = c != NULL && EVP_DigestInit_ex(c, EVP_sha1(), NULL) == 1;
+	SHA_CTX c;
+	bool ok = SHA1_Init(&c) == 1;
 
 	for (const char *p = PASSWORD; ok && *p != '\0'; p++) {
 		const char wide[2] = { 0, *p };
 
-		ok = EVP_DigestUpdate(c, wide, sizeof(wide)) == 1;
+		ok = SHA1_Update(&c, wide, sizeof(wide)) == 1;
 	}
-	ok = ok && EVP_DigestUpdate(c, WHITENER, strlen(WHITENER)) == 1 &&
-	     EVP_DigestUpdate(c, body.p, body.n) == 1 &&
-	     EVP_DigestFinal_ex(c, ret, NULL) == 1;
-	EVP_MD_CTX_free(c);
-	return ok;
+	return ok && SHA1_Update(&c, WHITENER, strlen(WHITENER)) == 1 &&
+	       SHA1_Update(&c, body.p, body.n) == 1 && SHA1_Final(ret, &c) == 1;
 }
 
 void sp_bundle_jks(const struct sp_bundle *b, uint64_t now_ms,
                    struct sp_buf *out)
 {
 	size_t start = sp_buf_len(out);
-	uint8_t sum[SHA1_MAX];
+	uint8_t sum[SHA_DIGEST_LENGTH];
 	struct sp_str body;
 
 	put(out, 0xfeedfeed, 4);

@@ -1,7 +1,4 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* First: its declarations use a name that core/banned.h poisons. */
-#include <openssl/x509.h>
-
 #include "trust/trust.h"
 
 #include <errno.h>
@@ -12,6 +9,8 @@
 #include "core/fd.h"
 #include "trust/bundle.h"
 #include "trust/paths.h"
+
+#define FILES_SEEN 16u
 
 enum sp_rc sp_trust_read(const char *path, struct sp_buf *out)
 {
@@ -48,11 +47,41 @@ const char *sp_trust_host_bundle(void)
 	return NULL;
 }
 
-static size_t add_file(struct sp_bundle *b, const char *path)
+/*
+ * Files that are in the bundle. Several variables often name the same one;
+ * beyond the table a file is read again, which adds nothing.
+ */
+struct files {
+	struct {
+		dev_t dev;
+		ino_t ino;
+	} seen[FILES_SEEN];
+	size_t n;
+};
+
+static bool is_seen(struct files *f, const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return false;
+	for (size_t i = 0; i < f->n; i++)
+		if (f->seen[i].dev == st.st_dev && f->seen[i].ino == st.st_ino)
+			return true;
+	if (f->n == FILES_SEEN)
+		return false;
+	f->seen[f->n].dev = st.st_dev;
+	f->seen[f->n++].ino = st.st_ino;
+	return false;
+}
+
+static size_t add_file(struct sp_bundle *b, struct files *f, const char *path)
 {
 	struct sp_buf text;
 	size_t n = 0;
 
+	if (is_seen(f, path))
+		return 0;
 	sp_buf_init(&text, SP_TRUST_FILE_MAX + 1);
 	if (sp_trust_read(path, &text) == SP_OK)
 		n = sp_bundle_add_pem(b, sp_buf_str(&text));
@@ -68,13 +97,15 @@ static enum sp_rc merge(const struct sp_trust_in *in, struct sp_bundle *b,
                         struct sp_err *err)
 {
 	const char *host = sp_trust_host_bundle();
+	struct files f = { .n = 0 };
 
-	if (host != NULL && add_file(b, host) == 0) {
+	if (host != NULL && add_file(b, &f, host) == 0) {
 		sp_err_set(err, "%s holds no certificate", host);
 		return SP_E_PROTO;
 	}
 	for (size_t i = 0; i < in->bundles->n; i++)
-		(void)add_file(b, in->bundles->v[i]); /* may add nothing new */
+		(void)add_file(b, &f,
+		               in->bundles->v[i]); /* may add nothing new */
 	if (sp_bundle_add_pem(b, in->ca_pem) != 1) {
 		sp_err_set(err, "the sandbox's certificate is not one");
 		return SP_E_PROTO;
@@ -107,23 +138,15 @@ static void add_browser_policies(struct sp_str der, struct sp_buf *pack)
 }
 
 /* Directories of roots are searched by the hash of the subject. */
-static void add_hashed(struct sp_str der, struct sp_str pem,
-                       struct sp_buf *pack)
+static void add_hashed(const struct sp_trust_in *in, struct sp_buf *pack)
 {
-	const unsigned char *p = der.p;
 	struct stat st;
 	char path[64];
-	X509 *x;
 
 	if (stat("/etc/ssl/certs", &st) < 0 || !S_ISDIR(st.st_mode))
 		return;
-	x = d2i_X509(NULL, &p, (long)der.n);
-	if (x == NULL)
-		return;
-	snprintf(path, sizeof(path), "ssl/certs/%08lx.0",
-	         X509_subject_name_hash(x));
-	sp_pack_add(pack, SP_PACK_ETC, path, pem);
-	X509_free(x);
+	snprintf(path, sizeof(path), "ssl/certs/%08x.0", (unsigned)in->ca_hash);
+	sp_pack_add(pack, SP_PACK_ETC, path, in->ca_pem);
 }
 
 /* ---- what is covered ------------------------------------------------------
@@ -190,7 +213,7 @@ static enum sp_rc pack_all(const struct sp_trust_in *in, struct sp_bundle *b,
 	            "cloudflare/certs/cloudflare-containers-ca.crt",
 	            in->ca_pem);
 	add_browser_policies(ours, pack);
-	add_hashed(ours, in->ca_pem, pack);
+	add_hashed(in, pack);
 	cover_paths(in, pack);
 	if (sp_buf_ok(pack))
 		return SP_OK;

@@ -29,6 +29,7 @@
 
 struct sp_trust_in {
 	struct sp_str ca_pem;
+	uint32_t ca_hash;               /* of its subject, as OpenSSL does */
 	const struct sp_words *bundles; /* further files to be trusted */
 	const struct sp_words *visible; /* directories shown besides the
 	                                   system's: copies of certifi */

@@ -47,16 +47,18 @@ DENIED = "93.184.216.34"    # of denied.test
 RESOLVER = "8.8.8.8"
 TCP_PORTS = [22, 25, 53, 80, 443, 853, 31337]
 UDP_PORTS = [67, 123, 443, 1900, 4433, 5353]
+DROP = ["setpriv", "--ambient-caps=-all", "--inh-caps=-all", "--"]
 SECRET = "CANARY-b7c1e2-environment"
 
 
 def enter(argv):
-    """Namespaces first: root keeps its rights, others become root of one."""
+    """The namespace first. Others than root get rights over it alone, which
+    whatever is tested loses again (DROP)."""
     if os.environ.get("SALLYPORT_WORLD"):
         return
     flags = ["--net"]
     if os.geteuid() != 0:
-        flags = ["--map-root-user", "--net", "--mount"]
+        flags = ["--user", "--map-current-user", "--keep-caps", "--net"]
     os.environ["SALLYPORT_WORLD"] = "1"
     os.execvp("unshare", ["unshare", *flags, "--", "/usr/bin/python3", *argv])
 
@@ -72,14 +74,15 @@ def build_network():
         sh("ip", "addr", "add", a, "dev", "lo", *extra)
 
 
-def start_keeper(gate, dir):
-    """Only the keeper has the resolver of this world."""
+def with_resolver(dir):
+    """What to put before a command that is to have this world's resolver:
+    the keeper, or the suite itself when there is no gate."""
     conf = dir / "resolv.conf"
     conf.write_text(f"nameserver {RESOLVER}\noptions timeout:1\n")
+    conf.chmod(0o644)
     target = os.path.realpath("/etc/resolv.conf")
-    gate.start_keeper("unshare", "--mount", "--propagation", "private", "sh",
-                      "-c", f"mount --bind {conf} {target} && exec \"$@\"",
-                      "sh")
+    return ["unshare", "--mount", "--propagation", "private", "sh", "-c",
+            f"mount --bind {conf} {target} && exec \"$@\"", "sh"]
 
 
 def place_canaries(c, taken):
@@ -186,7 +189,7 @@ def policy(root):
     }
 
 
-def run_suite(options, gate, project, root):
+def run_suite(options, gate, project, root, dir):
     command = ["/usr/bin/python3", "inside.py", "attack.json",
                *map(str, options.classes)]
     secret = {"AWS_SECRET_ACCESS_KEY": SECRET, "MY_TOKEN": SECRET}
@@ -195,6 +198,9 @@ def run_suite(options, gate, project, root):
         if os.environ.get("SALLYPORT_REAL_ROOT"):
             command = ["setpriv", f"--reuid={TEST_UID}", f"--regid={TEST_UID}",
                        "--clear-groups", *command]
+        else:
+            command = DROP + command
+        command = [*with_resolver(dir), *command]
         p = subprocess.Popen(command, cwd=project, stdout=subprocess.PIPE,
                              stderr=subprocess.PIPE, stdin=subprocess.DEVNULL,
                              env={**os.environ, **secret})
@@ -256,7 +262,8 @@ def report_of(options, dir):
                       "*.denied.test", "rebind.test")
     context = pki.server_context(chain)
     c = canary.Canaries()
-    gate = Gate(dir / "gate", options.launcher)
+    gate = Gate(dir / "gate", options.launcher,
+                prefix=[] if os.geteuid() == 0 else DROP)
     project = gate.project()
     gate.place(project, *HERE.glob("*.py"))
     servers = [Origin(context, UPSTREAM, "allowed-tls", 443),
@@ -276,10 +283,11 @@ def report_of(options, dir):
         try:
             ports = place_canaries(c, taken)
             if not options.bare:
-                start_keeper(gate, dir)
+                gate.start_keeper(*with_resolver(dir))
             path, shm = config(gate, project, dir, c, ports, placed,
                                options.bare)
-            code, probes, err, uids = run_suite(options, gate, project, root)
+            code, probes, err, uids = run_suite(options, gate, project,
+                                                root, dir)
         finally:
             for p in placed[4] + [pathlib.Path(x) for x in placed[1]
                                   if x[0] != "@"] + [pathlib.Path(shm or "-")]:

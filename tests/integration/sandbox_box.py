@@ -39,6 +39,7 @@ class Box:
         self.project = self.base / "home" / "project"
         self.project.mkdir(parents=True)
         (self.base / "run").mkdir(mode=0o700)
+        (self.base / "run" / "state").mkdir(mode=0o700)
         self.base.chmod(0o755)
         self.env = {"PATH": "/usr/local/bin:/usr/bin:/bin",
                     "HOME": str(self.base / "home"), "USER": "tester",
@@ -64,7 +65,8 @@ class Box:
 
     def popen(self, *argv, opts=(), cwd=None, env=None, prefix=(), **kwargs):
         return subprocess.Popen(
-            [*prefix, BINARY, "run", *opts, "--", *argv], cwd=cwd or self.project,
+            [*prefix, BINARY, "run", "--no-policy", *opts, "--", *argv],
+            cwd=cwd or self.project,
             env=self.env | (env or {}), preexec_fn=None if prefix else self.become,
             **kwargs)
 

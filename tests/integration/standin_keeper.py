@@ -12,6 +12,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 
 (HELLO, RUN, RUN_OK, FAIL, LISTENERS, POLICY, POLICY_OK, ENDED, KILL,
  NOTICE) = range(10)
@@ -55,6 +56,12 @@ def make_ca(folder):
         return f.read()
 
 
+def subject_hash(pem):
+    text = subprocess.run(["openssl", "x509", "-noout", "-hash"], input=pem,
+                          check=True, capture_output=True, text=True).stdout
+    return int(text, 16)
+
+
 def destination(conn, how):
     if how == "redirect":
         for level, size in ((socket.SOL_IP, 16), (SOL_IPV6, 28)):
@@ -76,8 +83,10 @@ class Keeper:
 
     def __init__(self, path, pem, ports=(80, 443, 53, 22, 8443)):
         self.path, self.pem, self.ports = path, pem, list(ports)
+        self.ca_hash = subject_hash(pem)
         self.refuse = None       # text: answer RUN with FAIL
         self.refuse_policy = None
+        self.leave = None        # seconds: then RUN_OK, and nothing more
         self.runs, self.captures, self.ended, self.policies = [], [], [], []
         self.launchers, self.errors = [], []
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -156,10 +165,14 @@ class Keeper:
             if self.refuse:
                 self.send(conn, FAIL, put_str(self.refuse))
                 return
+            if self.leave is not None:
+                time.sleep(self.leave)
             self.send(conn, RUN_OK, put_str("sb-test") + put_str("calm-fox")
                       + put_str(self.pem) + struct.pack(
-                          f">H{len(self.ports)}H", len(self.ports),
-                          *self.ports))
+                          f">IH{len(self.ports)}H", self.ca_hash,
+                          len(self.ports), *self.ports))
+            if self.leave is not None:
+                self.hang_up(conn)
         elif kind == LISTENERS:
             how, pid = CAPTURE[r.num("B")], r.num("I")
             r.end()

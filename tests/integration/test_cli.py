@@ -22,6 +22,12 @@ def cli(*args, env=None, **kw):
                           stderr=subprocess.PIPE, env=env or os.environ, **kw)
 
 
+def ps(env):
+    """One object a line."""
+    return [json.loads(x) for x in
+            cli("ps", "--json", env=env).stdout.splitlines()]
+
+
 def test_help_names_every_command():
     r = cli("help")
     assert r.returncode == 0 and r.stderr == ""
@@ -90,7 +96,7 @@ def test_roles_cannot_be_started_by_hand(name):
 def test_without_a_keeper(idle_keeper):  # noqa: F811
     env = idle_keeper.env
     assert cli("ps", env=env).stdout.count("\n") == 1
-    assert json.loads(cli("ps", "--json", env=env).stdout) == []
+    assert ps(env) == []
     r = cli("kill", "x", env=env)
     assert r.returncode == 1 and "no keeper" in r.stderr
     r = cli("policy", "x", "--allow", "y.example", env=env)
@@ -102,7 +108,7 @@ def test_ps_policy_kill(keeper, tmp_path):  # noqa: F811
     env = keeper.env
     boxes = [keeper.box() for _ in range(3)]
     proxies = [b.start() for b in boxes]
-    rows = json.loads(cli("ps", "--json", env=env).stdout)
+    rows = ps(env)
     assert {r["name"] for r in rows} == {b.name for b in boxes}
     assert {r["state"] for r in rows} == {"running"}
     table = cli("ps", env=env).stdout
@@ -127,8 +133,7 @@ def test_ps_policy_kill(keeper, tmp_path):  # noqa: F811
         p.expect(STOP)
         b.peer.send(ENDED, u32(137))
         p.die()
-    wait_for(lambda: len(json.loads(
-        cli("ps", "--json", env=env).stdout)) == 1)
+    wait_for(lambda: len(ps(env)) == 1)
 
 
 def test_commands_cannot_move_the_cursor(keeper):  # noqa: F811
@@ -138,5 +143,5 @@ def test_commands_cannot_move_the_cursor(keeper):  # noqa: F811
     for args in (["ps"], ["ps", "--json"]):
         out = cli(*args, env=keeper.env).stdout
         assert "\x1b" not in out and "\r" not in out
-    assert json.loads(out)[0]["command"] == b.command
+    assert json.loads(out)["command"] == b.command
     p.die()

@@ -2,6 +2,7 @@
 """`sallyport doctor`: what it finds must be what `run` can do."""
 import json
 import os
+import pathlib
 import subprocess
 
 import pytest
@@ -54,6 +55,11 @@ def test_usage():
 
 
 def test_probes_leave_nothing():
-    before = sorted(os.listdir("/tmp"))
+    def mounts():
+        with open("/proc/self/mountinfo") as f:
+            return f.read()
+    before = mounts()
     doctor()
-    assert sorted(os.listdir("/tmp")) == before
+    assert mounts() == before
+    assert not {"/tmp/at", "/tmp/none"} & set(map(str, pathlib.Path("/tmp")
+                                                  .iterdir()))

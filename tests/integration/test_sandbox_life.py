@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Start, signals, terminal, policy reload and end of a sandbox."""
+import fcntl
 import os
 import pathlib
 import pty
@@ -7,7 +8,9 @@ import resource
 import select
 import signal
 import socket
+import struct
 import subprocess
+import termios
 import time
 
 import pytest
@@ -123,6 +126,51 @@ def test_keeper_dies_the_program_goes_on(box):
     assert p.returncode == 0 and out.startswith(b"on\n")
 
 
+@pytest.mark.parametrize("seconds", [0, 0.7])
+@pytest.mark.parametrize("capture", ["auto", "ports"])
+def test_keeper_dies_before_it_has_the_listeners(box, capture, seconds):
+    """It answered RUN and was killed: before or after init was ready. This
+    hung for ever, also on SIGTERM."""
+    box.keeper.leave = seconds
+    r = box.sh("echo ran", opts=["--capture", capture])
+    assert "the keeper is gone: " in r.stderr
+    # It cannot be known whether it died with the listeners in its hands; a
+    # program that runs then has no network.
+    if seconds == 0 or r.returncode != 0:
+        assert r.returncode == 2 and r.stdout == ""
+        assert "nothing was started" in r.stderr
+
+
+@pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
+def test_signal_while_the_keeper_thinks(box, sig):
+    box.keeper.leave = 15
+    p = box.popen("/bin/sleep", "100", stderr=subprocess.PIPE)
+    children = pathlib.Path(f"/proc/{p.pid}/task/{p.pid}/children")
+    assert until(children.read_text)  # init: signals are taken by then
+    p.send_signal(sig)
+    _, err = p.communicate(timeout=5)
+    assert p.returncode == 2, err
+
+
+def test_keeper_leaves_after_the_program(box):
+    """A busy machine: the keeper had closed before the launcher could look."""
+    with box.popen("/bin/sleep", "60", stdin=subprocess.PIPE,
+                   stderr=subprocess.PIPE) as p:
+        assert until(lambda: box.keeper.captures)
+        init = box.keeper.captures[-1][1]
+        # It lets go of the program's input after it has told the launcher.
+        assert until(lambda: os.readlink(f"/proc/{init}/fd/0") == "/dev/null")
+        os.kill(p.pid, signal.SIGSTOP)
+        pidfd = os.pidfd_open(init)
+        os.kill(init, signal.SIGKILL)
+        assert select.select([pidfd], [], [], TIMEOUT)[0]
+        os.close(pidfd)
+        box.keeper.hang_up(box.keeper.launchers[-1])
+        os.kill(p.pid, signal.SIGCONT)
+        assert p.stderr.read() == b""
+        assert p.wait(TIMEOUT) == 137
+
+
 def test_operator_kills(box):
     p = box.popen("/bin/sleep", "100", stderr=subprocess.PIPE)
     assert until(lambda: box.keeper.captures)
@@ -180,6 +228,13 @@ print(json.dumps([r.getrlimit(x)[0] for x in (r.RLIMIT_DATA, r.RLIMIT_CPU,
     assert got == [1 << 30, 120, 50, 256, 10 << 20]
 
 
+def test_fork_bomb_stays_inside(box):
+    r = box.sh("for i in $(seq 60); do sleep 20 & done; wait", opts=[
+        "--pids", "20"])
+    assert "fork: retry" in r.stderr or "Resource temporarily" in r.stderr
+    assert box.run("/bin/true").returncode == 0
+
+
 # ---- terminal --------------------------------------------------------------
 
 class Terminal:
@@ -223,9 +278,6 @@ def test_terminal(box):
     t.expect(b"UP")
     t.write(b"stty size\r")
     t.expect(b"0 0")
-    import fcntl
-    import struct
-    import termios
     fcntl.ioctl(t.fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 99, 0, 0))
     os.kill(t.pid, signal.SIGWINCH)
     time.sleep(0.2)
@@ -240,9 +292,25 @@ def test_terminal(box):
     assert t.wait() == 5
 
 
+def test_terminal_stop_key(box):
+    """Ctrl-Z stops the launcher as well, with the terminal as it was."""
+    t = Terminal(box, "/bin/cat")
+    t.write(b"one\r")
+    t.expect(b"one\r\none\r\n")
+    t.write(b"\x1a")
+    pid, status = os.waitpid(t.pid, os.WUNTRACED)
+    assert os.WIFSTOPPED(status)
+    assert termios.tcgetattr(t.fd)[3] & termios.ICANON
+    os.kill(t.pid, signal.SIGCONT)
+    assert until(lambda: not termios.tcgetattr(t.fd)[3] & termios.ICANON)
+    t.write(b"two\r")
+    t.expect(b"two\r\ntwo\r\n")
+    t.write(b"\x04")
+    assert t.wait() == 0
+
+
 def test_terminal_settings_come_back(box):
     t = Terminal(box, "/bin/sh", "-c", "echo up; read x")
-    import termios
     before = termios.tcgetattr(t.fd)
     t.expect(b"up")
     raw = termios.tcgetattr(t.fd)

@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import socket
 import stat
 
 import pytest
@@ -120,8 +121,73 @@ def test_rw_lifts_a_guard(box):
 def test_new_guarded_names_are_reported(box):
     r = box.sh("mkdir -p .git/hooks .vscode; echo x > .git/hooks/pre-commit")
     assert r.returncode == 0
-    assert "/.git/hooks" in r.stderr and "/.vscode" in r.stderr
+    assert "/.git/hooks is new" in r.stderr and "/.vscode is new" in r.stderr
     assert box.sh("true").stderr == ""
+
+
+@pytest.mark.parametrize("make", ["mkdir .vscode", "ln -s . .vscode"])
+def test_links_instead_of_guarded_names_are_reported(box, make):
+    os.symlink("src", box.project / ".vscode")
+    os.chown(box.project / ".vscode", box.uid, box.uid, follow_symlinks=False)
+    assert box.sh("true").stderr == ""
+    r = box.sh(f"rm .vscode && {make}")
+    # New kernels mount over a link itself, then it is guarded as well.
+    assert "/.vscode is new" in r.stderr or "busy" in r.stderr
+
+
+def test_policy_inside_the_project_cannot_be_written(box):
+    policy = box.project / "deep" / "p.yaml"
+    policy.parent.mkdir()
+    policy.write_text("mode: enforce\n")
+    for path in (policy, policy.parent):
+        os.chown(path, box.uid, box.uid)
+    r = box.sh("echo x >> deep/p.yaml; mv deep/p.yaml y; rm -f deep/p.yaml; "
+               "mv deep shallow; mkdir deep; echo 'mode: observe' > deep/p.yaml;"
+               "sleep 0.3", opts=["-p", str(policy)])
+    assert "Read-only" in r.stderr and "new policy" not in r.stderr
+    assert box.keeper.policies == []
+
+
+def test_paths_inside_each_other(box):
+    """Whatever the order: what contains another path does not cover it."""
+    outer = box.base / "home" / "outer"
+    (outer / "rw" / "ro").mkdir(parents=True)
+    for path in (outer, outer / "rw", outer / "rw" / "ro"):
+        os.chown(path, box.uid, box.uid)
+    r = box.sh(f"cd {outer}; for d in . rw rw/ro; do touch $d/f && echo $d; done",
+               opts=["--ro", f"{outer}/rw/ro", "--rw", f"{outer}/rw",
+                     "--ro", str(outer)])
+    assert r.stdout == "rw\n"
+
+
+def test_sockets_below_ro_paths_are_dead(box):
+    tools = box.base / "home" / "tools"
+    tools.mkdir()
+    with socket.socket(socket.AF_UNIX) as s:
+        s.bind(str(tools / "s"))
+        s.listen()
+        os.chmod(tools / "s", 0o777)
+        got = box.py(f"""
+import json, socket
+s = socket.socket(socket.AF_UNIX)
+try:
+    s.connect("{tools}/s"); print('"connected"')
+except OSError as e:
+    print(e.errno)""", opts=["--ro", str(tools)])
+    assert got in (13, 111)
+
+
+def test_hint_for_tools_outside_the_view(box):
+    tools = box.base / "home" / "tools" / "bin"
+    tools.mkdir(parents=True)
+    (tools / "mytool").write_text("#!/bin/sh\necho hello\n")
+    (tools / "mytool").chmod(0o755)
+    env = {"PATH": f"/usr/bin:{tools}"}
+    r = box.run("mytool", env=env)
+    assert r.returncode == 127
+    assert f"show it with --ro {tools.parent}\n" in r.stderr
+    r = box.run("mytool", env=env, opts=["--ro", str(tools.parent)])
+    assert r.stdout == "hello\n"
 
 
 def test_links_of_a_project_are_not_followed(box):

@@ -23,10 +23,12 @@ TEST_UID = 41000  # no such account: nothing here may need one
 
 
 def find_binary():
-    for p in (os.environ.get("SALLYPORT"), TREE / "build/sallyport",
-              TREE / "b-dev/sallyport"):
-        if p and pathlib.Path(p).exists():
-            return pathlib.Path(p).resolve()
+    told = os.environ.get("SALLYPORT")
+    if told:  # never another one instead
+        return pathlib.Path(told).resolve(strict=True)
+    for p in (TREE / "build/sallyport", TREE / "b-dev/sallyport"):
+        if p.exists():
+            return p.resolve()
     raise FileNotFoundError("no sallyport binary: run make, or set SALLYPORT")
 
 
@@ -246,12 +248,14 @@ class Gate:
         return [json.loads(x) for x in data.splitlines()]
 
     def settled_records(self, seconds=3):
-        """New records, once every transaction that was opened is closed."""
+        """New records, once everything that was begun has ended."""
         got = []
 
         def settled():
             got.extend(self.records())
-            return got and not open_transactions(got)
+            types = [r["type"] for r in got]
+            return (got and not open_transactions(got) and
+                    types.count("sandbox.start") == types.count("sandbox.stop"))
         try:
             wait_for(settled, seconds)
         except TimeoutError:
@@ -281,6 +285,14 @@ class Gate:
 
     def stop(self):
         """End the keeper as an operator would; by pid, nothing else."""
+        try:
+            self._stop()
+        finally:
+            for log in (self.state / "keeper.log", self.dir / "keeper.log"):
+                if log.exists():  # of the keeper and its proxies
+                    check_sanitizer(log.read_bytes())
+
+    def _stop(self):
         pid = self.keeper_pid()
         if pid is None:
             return

@@ -113,6 +113,7 @@ class Box:
     def run_ok(self):
         r = self.peer.expect(RUN_OK)
         self.id, name, self.pem = r.text(), r.text(), r.text()
+        self.ca_hash = r.num("I")
         self.ports = [r.num("H") for _ in range(r.num("H"))]
         r.end()
         return name

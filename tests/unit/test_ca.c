@@ -303,6 +303,15 @@ static void test_pem_is_the_certificate(void **state)
 	sp_buf_fini(&pem);
 }
 
+static void test_subject_hash(void **state)
+{
+	X509 *x = parse(sp_ca_cert(CA));
+
+	(void)state;
+	assert_int_equal(sp_ca_subject_hash(CA), X509_subject_name_hash(x));
+	X509_free(x);
+}
+
 static void test_bad_ids(void **state)
 {
 	static const char longest[] =
@@ -334,6 +343,7 @@ int main(void)
 		cmocka_unit_test(test_odd_keys_are_refused),
 		cmocka_unit_test(test_rsa_key_is_signed),
 		cmocka_unit_test(test_pem_is_the_certificate),
+		cmocka_unit_test(test_subject_hash),
 		cmocka_unit_test(test_bad_ids),
 	};
 

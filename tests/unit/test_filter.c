@@ -71,7 +71,7 @@ static const uint32_t arches[] = {
 static const struct call {
 	const char *name;
 	int nr[2]; /* x86-64, aarch64; -1: not there */
-	uint64_t arg[3];
+	uint64_t arg[4];
 	int want, nested; /* the answer; with nested_userns */
 } calls[] = {
 	{ "read", { 0, 63 }, { 0 }, ALLOW, ALLOW },
@@ -125,6 +125,33 @@ static const struct call {
 	  { 16, 3, 12 },
 	  EPROTONOSUPPORT,
 	  EPROTONOSUPPORT },
+	{ "chmod", { 90, -1 }, { 0, 01777 }, ALLOW, ALLOW },
+	{ "chmod u+s", { 90, -1 }, { 0, 04755 }, EPERM, EPERM },
+	{ "chmod g+s", { 90, -1 }, { 0, 02755 }, EPERM, EPERM },
+	{ "fchmod", { 91, 52 }, { 0, 0644 }, ALLOW, ALLOW },
+	{ "fchmod u+s", { 91, 52 }, { 0, 04000 }, EPERM, EPERM },
+	{ "fchmodat", { 268, 53 }, { 0, 06000, 0755 }, ALLOW, ALLOW },
+	{ "fchmodat u+s", { 268, 53 }, { 0, 0, 04755 }, EPERM, EPERM },
+	{ "fchmodat2 g+s", { 452, 452 }, { 0, 0, 02755 }, EPERM, EPERM },
+	{ "open", { 2, -1 }, { 0, 0, 07777 }, ALLOW, ALLOW },
+	{ "open to make", { 2, -1 }, { 0, 0101, 0644 }, ALLOW, ALLOW },
+	{ "open u+s", { 2, -1 }, { 0, 0101, 04644 }, EPERM, EPERM },
+	{ "openat", { 257, 56 }, { 0, 0, 0, 07777 }, ALLOW, ALLOW },
+	{ "openat to make", { 257, 56 }, { 0, 0, 0101, 0644 }, ALLOW, ALLOW },
+	{ "openat u+s", { 257, 56 }, { 0, 0, 0100, 04644 }, EPERM, EPERM },
+	{ "openat tmpfile g+s",
+	  { 257, 56 },
+	  { 0, 0, 020000000, 02644 },
+	  EPERM,
+	  EPERM },
+	{ "openat2", { 437, 437 }, { 0 }, ENOSYS, ENOSYS },
+	{ "creat", { 85, -1 }, { 0, 0600 }, ALLOW, ALLOW },
+	{ "creat u+s", { 85, -1 }, { 0, 04600 }, EPERM, EPERM },
+	{ "mknod", { 133, -1 }, { 0, 0100644 }, ALLOW, ALLOW },
+	{ "mknod u+s", { 133, -1 }, { 0, 0104644 }, EPERM, EPERM },
+	{ "mknodat", { 259, 33 }, { 0, 0, 010644 }, ALLOW, ALLOW },
+	{ "mknodat u+s", { 259, 33 }, { 0, 0, 0104644 }, EPERM, EPERM },
+	{ "ioctl TIOCSETD", { 16, 29 }, { 0, 0x5423 }, EPERM, EPERM },
 	{ "socketpair unix", { 53, 199 }, { 1, 1 }, ALLOW, ALLOW },
 	{ "socketpair tipc",
 	  { 53, 199 },

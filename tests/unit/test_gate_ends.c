@@ -261,9 +261,10 @@ static void test_dead_server_and_a_slow_client(void **state)
 		world_turn(w, stuck > 20 ? 10 : 0);
 	}
 	world_race(&race, &w->gate.conns->client, die, &d);
-	say(client, "more body");
+	/* Taken or not: what the reset does to the client is another test. */
+	(void)send(client, "more body", 9, MSG_NOSIGNAL);
 	world_settle(w);
-	say(client, "more body");
+	(void)send(client, "more body", 9, MSG_NOSIGNAL);
 	assert_calm(w);
 	close(client);
 	world_free(w);
@@ -355,7 +356,5 @@ int main(void)
 		cmocka_unit_test(test_stop_says_why),
 	};
 
-	if (getenv("FILTER") != NULL)
-		cmocka_set_test_filter(getenv("FILTER"));
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("txn/gate ends", tests, NULL, NULL);
 }

@@ -274,8 +274,7 @@ static const char *const start_lines[] = {
 	"GET / HTTP/1.1\r\nHost: a\r\n",
 	"POST http://a/b?c HTTP/1.1\r\nhost: a\r\n",
 	"OPTIONS * HTTP/1.1\r\nHost: a\r\n",
-	"PUT /"
-	"/a%2f?%00 HTTP/1.0\r\nHost: a\r\n",
+	"PUT /\057a%2f?%00 HTTP/1.0\r\nHost: a\r\n",
 };
 
 static void random_request(struct rng *r, struct sp_buf *ret)

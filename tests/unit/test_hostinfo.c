@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "test.h"
 
-#include "core/alloc.h"
 #include "sandbox/hostinfo.h"
 
 static const char mountinfo[] =
@@ -21,11 +20,10 @@ static void test_mounts(void **state)
 	(void)state;
 	sp_mounts_read(sp_str(mountinfo), &got);
 	assert_int_equal(got.n, SP_COUNT(want));
-	for (size_t i = 0; i < got.n; i++) {
+	for (size_t i = 0; i < got.n; i++)
 		assert_string_equal(got.v[i], want[i]);
-		free((void *)(uintptr_t)got.v[i]);
-	}
-	sp_free(got.v);
+	sp_words_free(&got);
+	sp_words_free(&got); /* twice is harmless */
 }
 
 static void test_mounts_limit(void **state)
@@ -39,9 +37,7 @@ static void test_mounts_limit(void **state)
 		sp_buf_text(&b, "1 1 0:1 / /a rw\n");
 	sp_mounts_read(sp_buf_str(&b), &got);
 	assert_int_equal(got.n, SP_MOUNTS_MAX);
-	for (size_t i = 0; i < got.n; i++)
-		free((void *)(uintptr_t)got.v[i]);
-	sp_free(got.v);
+	sp_words_free(&got);
 	sp_buf_fini(&b);
 }
 
@@ -86,12 +82,41 @@ static void test_sockets(void **state)
 	sp_buf_fini(&b);
 }
 
+static void test_sockets_pick(void **state)
+{
+	static const char all[] = "Num Path\n1 /run/a\n2\n\n3 @x/y\n4 /z\n";
+	const size_t n = sizeof(all) - 1;
+	struct sp_buf in, out;
+
+	(void)state;
+	sp_buf_init(&in, 256);
+	sp_buf_init(&out, 256);
+	for (size_t cut = 0; cut <= n; cut++) {
+		sp_buf_add(&in, (struct sp_str){ (const uint8_t *)all, cut });
+		sp_sockets_pick(&in, &out);
+		sp_buf_add(&in, (struct sp_str){ (const uint8_t *)all + cut,
+		                                 n - cut });
+		sp_sockets_pick(&in, &out);
+		assert_true(sp_str_is(sp_buf_str(&out),
+		                      "1 /run/a\n3 @x/y\n4 /z\n"));
+		assert_int_equal(sp_buf_len(&in), 0);
+		sp_buf_reset(&out);
+	}
+	sp_buf_text(&in, "5 /be");
+	sp_sockets_pick(&in, &out);
+	assert_int_equal(sp_buf_len(&out), 0);
+	assert_true(sp_str_is(sp_buf_str(&in), "5 /be"));
+	sp_buf_fini(&in);
+	sp_buf_fini(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_mounts),
 		cmocka_unit_test(test_mounts_limit),
 		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_sockets_pick),
 	};
 
 	return cmocka_run_group_tests_name("sandbox/hostinfo", tests, NULL,
