@@ -6,8 +6,10 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/seccomp.h>
+#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -26,6 +28,24 @@
 #endif
 
 /*
+ * Whoever died before we asked for the signal sends none. The channel tells who
+ * made it: that is our parent, or it is gone. (Its end of the channel may live
+ * on in another process: waiting for end of file is not enough.)
+ */
+/* #syscalls prctl getsockopt getppid */
+static enum sp_rc die_with_parent(void)
+{
+	struct ucred maker;
+	socklen_t n = sizeof(maker);
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 ||
+	    getsockopt(SP_ROLE_CHANNEL, SOL_SOCKET, SO_PEERCRED, &maker, &n) <
+	            0)
+		return SP_E_SYS;
+	return maker.pid == getppid() ? SP_OK : SP_E_STATE;
+}
+
+/*
  * execveat() of a descriptor leaves a number as the command name, so the role
  * names itself.
  */
@@ -37,8 +57,8 @@ enum sp_rc sp_stage_early(const char *name, size_t n_fds, bool pdeath)
 	if (prctl(PR_SET_NAME, name) < 0 ||
 	    prctl(PR_SET_DUMPABLE, DUMPABLE) < 0)
 		return SP_E_SYS;
-	if (pdeath && prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
-		return SP_E_SYS;
+	if (pdeath)
+		SP_TRY(die_with_parent());
 	umask(077);
 	for (unsigned fd = SP_ROLE_CHANNEL; fd < above; fd++)
 		if (fcntl((int)fd, F_SETFD, FD_CLOEXEC) < 0)

@@ -47,6 +47,12 @@ static bool path_of(int fd, char *ret, size_t cap)
 	return true;
 }
 
+/* Closed to us is not absent: the program may own it and open it again. */
+static bool is_nowhere(int e)
+{
+	return e == ENOENT || e == ENOTDIR || e == ELOOP || e == EXDEV;
+}
+
 /*
  * Where a path leads when links are followed, again relative to the root.
  * SP_DONE: nowhere, or out of the root.
@@ -59,8 +65,12 @@ static enum sp_rc follow(const struct sp_guard *g, const char *path,
 	int at = sp_open_at(g->root, path, O_PATH, RESOLVE_BENEATH);
 	size_t n;
 
-	if (at < 0)
+	if (at < 0 && is_nowhere(errno))
 		return SP_DONE;
+	if (at < 0) {
+		sp_err_sys(err, "open");
+		return failed(err, path);
+	}
 	if (!path_of(g->root, root, sizeof(root)) ||
 	    !path_of(at, full, sizeof(full))) {
 		sp_err_set(err, "too deep");

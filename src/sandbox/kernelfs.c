@@ -84,10 +84,10 @@ static enum sp_rc make_dev(const struct sp_view *v, struct sp_err *err)
 	SP_CLEANUP(sp_fd_close) int pts = -1;
 	SP_CLEANUP(sp_fd_close) int at = -1;
 
-	SP_TRY(sp_view_tmpfs(v, "dev", "mode=755,size=1m", err));
+	SP_TRY(sp_view_tmpfs(v, "dev", "mode=755,size=1m,nr_inodes=1k", err));
 	for (size_t i = 0; i < SP_COUNT(nodes); i++)
 		SP_TRY(bind_node(v, nodes[i], err));
-	SP_TRY(sp_view_tmpfs(v, "dev/shm", "mode=1777", err));
+	SP_TRY(sp_view_tmpfs(v, "dev/shm", TMPFS_OTHER, err));
 	SP_TRY(sp_make_path(v->root, "dev/pts", true, &pts, err));
 	SP_TRY(sp_mnt_new("devpts", pts, MS_NOSUID | MS_NOEXEC,
 	                  "newinstance,ptmxmode=0666,mode=620", err));
@@ -102,7 +102,7 @@ static enum sp_rc make_dev(const struct sp_view *v, struct sp_err *err)
 static enum sp_rc make_proc(const struct sp_view *v, struct sp_err *err)
 {
 	static const char *const fixed[] = { "proc/sys", "proc/irq", "proc/fs",
-		                             "proc/bus" };
+		                             "proc/pressure", "proc/bus" };
 	static const char *const masks[] = {
 		"proc/kcore",       "proc/keys",          "proc/key-users",
 		"proc/timer_list",  "proc/sysrq-trigger", "proc/kmsg",

@@ -249,7 +249,7 @@ static enum sp_rc guard_git(struct scan *s, const char *dir, struct sp_err *err)
 
 	SP_TRY(join(git, dir, ".git", err));
 	if (fstatat(s->g.root, git, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return SP_OK;
+		return errno == ENOENT ? SP_OK : sp_err_sys(err, git);
 	if (S_ISREG(st.st_mode))
 		return sp_guard_protect(&s->g, git, err);
 	SP_TRY(join(modules, git, "modules", err));

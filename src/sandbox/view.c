@@ -196,13 +196,14 @@ static enum sp_rc make_base(struct sp_view *v, struct sp_err *err)
 	SP_CLEANUP(sp_fd_close) int root = -1;
 
 	if (mount("tmpfs", SP_VIEW_BASE, "tmpfs", TMPFS_FLAGS,
-	          "mode=755,size=32m") < 0)
+	          "mode=755,size=32m,nr_inodes=64k") < 0)
 		return sp_err_sys(err, "tmpfs for the new root");
 	v->base = open(SP_VIEW_BASE, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (v->base < 0)
 		return sp_err_sys(err, SP_VIEW_BASE);
 	SP_TRY(sp_make_path(v->base, "new", true, &root, err));
-	SP_TRY(sp_mnt_new("tmpfs", root, TMPFS_FLAGS, "mode=755,size=4m", err));
+	SP_TRY(sp_mnt_new("tmpfs", root, TMPFS_FLAGS,
+	                  "mode=755,size=4m,nr_inodes=64k", err));
 	v->root = sp_open_at(v->base, "new", O_PATH | O_DIRECTORY, 0);
 	if (v->root < 0)
 		return sp_err_sys(err, "new root");
@@ -219,9 +220,9 @@ static enum sp_rc make_private(const struct sp_view *v, struct sp_err *err)
 	static const struct {
 		const char *path, *options;
 	} rows[] = {
-		{ "tmp", "mode=1777,size=25%" },
-		{ "var/tmp", "mode=1777,size=25%" },
-		{ "run", "mode=755,size=64m" },
+		{ "tmp", TMPFS_TMP },
+		{ "var/tmp", TMPFS_OTHER },
+		{ "run", TMPFS_RUN },
 	};
 	SP_CLEANUP(sp_fd_close) int at = -1;
 	char path[64];
@@ -234,7 +235,7 @@ static enum sp_rc make_private(const struct sp_view *v, struct sp_err *err)
 		return sp_err_sys(err, path);
 	sp_fd_close(&at);
 	SP_TRY(sp_make_path(v->root, "run/lock", true, &at, err));
-	return sp_view_tmpfs(v, v->plan->home, "mode=700,size=25%", err);
+	return sp_view_tmpfs(v, v->plan->home, TMPFS_HOME, err);
 }
 
 /*

@@ -13,6 +13,16 @@
 
 #define TMPFS_FLAGS (MS_NOSUID | MS_NODEV)
 
+/*
+ * What a program can write to memory: nobody is killed for the pages of a
+ * tmpfs but by chance, so that all of them together must leave room.
+ */
+#define TMPFS_INODES ",nr_inodes=256k"
+#define TMPFS_TMP    "mode=1777,size=20%" TMPFS_INODES
+#define TMPFS_OTHER  "mode=1777,size=10%" TMPFS_INODES /* /var/tmp, /dev/shm */
+#define TMPFS_RUN    "mode=755,size=64m,nr_inodes=64k"
+#define TMPFS_HOME   "mode=700,size=15%" TMPFS_INODES
+
 /* A path of the new root, links followed but never out of it. < 0: errno. */
 static inline int view_open(const struct sp_view *v, const char *path)
 {

@@ -178,3 +178,38 @@ def test_a_keeper_does_not_listen_to_a_sandbox(new_gate):
         ["/usr/bin/python3", "-c", HELLO, str(gate.socket)],
         capture_output=True, timeout=20)
     assert b"answered" in r.stdout, r
+
+
+# ---- what one sandbox can take of the machine --------------------------------
+
+USED = """
+import json, os
+seen, total, inodes = set(), 0, 0
+for line in open("/proc/self/mountinfo"):
+    part = line.split(" - ")
+    point, dev = part[0].split()[4], part[0].split()[2]
+    if part[1].split()[0] != "tmpfs" or dev in seen:
+        continue
+    seen.add(dev)
+    v = os.statvfs(point)
+    total += v.f_blocks * v.f_frsize
+    inodes += v.f_files
+try:
+    open("/proc/pressure/io", "w").close()
+    pressure = "open"
+except OSError:
+    pressure = "closed"
+print(json.dumps({"total": total, "inodes": inodes, "pressure": pressure}))
+"""
+
+
+def test_what_is_in_memory_is_bounded(each_gate):
+    """No process owns the pages of a tmpfs: when they are too many, the
+    kernel ends processes of the host."""
+    r = each_gate.python(USED, allow=ALLOW)
+    assert r.code == 0, r
+    got = r.json()
+    ram = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert got["total"] < ram * 0.6, (got, ram)
+    assert got["inodes"] <= 1 << 21  # about a kilobyte each
+    assert got["pressure"] == "closed"

@@ -186,3 +186,14 @@ def test_a_directory_that_was_closed_to_us(each_gate):
     assert "SECRET" not in r.stdout, r
     if each_gate.drop:
         assert r.code == 2 and "sub: cannot be looked into" in r.stderr
+
+
+def test_a_repository_that_was_closed_to_us(each_gate):
+    project = each_gate.project()
+    fill(each_gate, project, {".git/config": "outside", ".git/hooks/x": "x"})
+    os.chown(project / ".git", -1, 12345)
+    (project / ".git").chmod(0)
+    r = sh(each_gate, project, "chmod 755 .git; echo evil > .git/config; true")
+    assert (project / ".git/config").read_text() == "outside", r
+    if each_gate.drop:
+        assert r.code == 2 and "guard .git" in r.stderr
