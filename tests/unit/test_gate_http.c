@@ -522,5 +522,5 @@ int main(void)
 
 	if (getenv("FILTER") != NULL)
 		cmocka_set_test_filter(getenv("FILTER"));
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("txn/gate", tests, NULL, NULL);
 }

@@ -178,7 +178,6 @@ int main(void)
 		cmocka_unit_test(test_slow_keeper),
 	};
 
-	if (getenv("FILTER") != NULL)
-		cmocka_set_test_filter(getenv("FILTER"));
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("txn/gate policy", tests, NULL,
+	                                   NULL);
 }

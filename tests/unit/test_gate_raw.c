@@ -272,7 +272,5 @@ int main(void)
 		cmocka_unit_test(test_second_hello),
 	};
 
-	if (getenv("FILTER") != NULL)
-		cmocka_set_test_filter(getenv("FILTER"));
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("txn/gate raw", tests, NULL, NULL);
 }

@@ -207,5 +207,5 @@ int main(void)
 		cmocka_unit_test(test_other_answers),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests_name("tls/retry", tests, NULL, NULL);
 }
