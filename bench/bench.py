@@ -40,7 +40,7 @@ BARS = {
     "1 KB kept alive, req/s": ("ratio", 0.65, "of direct"),
     "1 KB kept alive, req/s (wrk)": ("min", 12000, "req/s"),
     "new connections/s": ("min", 600, "per s"),
-    "bulk GB/s": ("min", 0.5, "GB/s"),
+    "bulk GB/s": ("core", 0.5, "GB/s and core of the gate"),
     "start ms": ("max", 25, "ms over plain exec"),
     "MB per sandbox at 1000": ("max", 4, "MB"),
     "seconds to start 1000": ("max", 20, "s"),
@@ -297,7 +297,8 @@ def memory(gate, counts):
     for n in counts:
         m = many(gate, n)
         out[f"MB per sandbox at {n}"] = {"sallyport": {
-            "rate": m["MB each, all of it"], **m}}
+            # What the kernel holds is noise for few; Pss misses it.
+            "rate": max(m["MB each, all of it"], m["MB each, Pss"]), **m}}
         if n == 1000:
             out["seconds to start 1000"] = {"sallyport": {
                 "rate": m["seconds"], **m}}
@@ -311,6 +312,8 @@ def verdict(name, row):
     got = row["sallyport"]["rate"]
     if kind == "ratio":
         got /= row["direct"]["rate"]
+    if kind == "core":
+        got = 1 / row["sallyport"]["gate CPU s/GB"]
     ok = got <= bar if kind == "max" else got >= bar
     sign = "<=" if kind == "max" else ">="
     return f"{'reached' if ok else 'MISSED'}: {got:.3g} {sign} {bar} {unit}"
@@ -343,6 +346,10 @@ def main():
     chain = root.leaf("bench.test", "127.0.0.1")
     gate = Gate(base / "gate", options.launcher)
     table = {}
+    busy = os.getloadavg()[0]
+    if busy > 0.5:
+        print(f"The machine is busy (load {busy:.1f}): look at CPU and at "
+              "ratios only.")
 
     def add(more):
         table.update(more)

@@ -103,7 +103,9 @@ def check_text(path, lines):
                 report(path, n, "TODO without an issue number")
         if c_file and re.search(r"(^|\s)//", line):
             report(path, n, "// comment")
-    limit = HEADER_MAX if path.suffix == ".h" else FILE_MAX
+    # Headers of tests are fixtures: they hold code.
+    interface = path.suffix == ".h" and path.parts[0] == "src"
+    limit = HEADER_MAX if interface else FILE_MAX
     if len(lines) > limit:
         report(path, 1, f"{len(lines)} lines, limit {limit}")
 

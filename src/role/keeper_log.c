@@ -13,6 +13,18 @@ static struct sp_log_field text_field(const char *key, const char *text)
 	return (struct sp_log_field){ .key = key, .text = sp_str(text) };
 }
 
+/*
+ * The program, without its arguments: people put tokens and URLs with tokens
+ * there, and the log is kept. `ps` shows all of it while it runs.
+ */
+static struct sp_log_field program_field(const char *command)
+{
+	struct sp_log_field f = text_field("command", command);
+
+	f.text.n = strcspn(command, " ");
+	return f;
+}
+
 static struct sp_log_field number_field(const char *key, uint64_t n)
 {
 	return (struct sp_log_field){ .key = key, .number = n };
@@ -45,7 +57,7 @@ void log_start(struct box *b)
 {
 	const struct sp_log_field f[] = {
 		text_field("name", b->name),
-		text_field("command", b->command),
+		program_field(b->command),
 		text_field("tier", b->tier),
 		text_field("capture", capture_name(b->capture)),
 		number_field("pid", (uint64_t)b->init),

@@ -37,6 +37,9 @@
  * stays below this (measured: a brk() for every eight requests otherwise). */
 #define HEAP_SLACK (1 << 20)
 #define FIXED_FDS  4u /* policy, roots, hosts, UDP */
+/* Descriptors that are not for connections of the sandbox and those to
+ * servers that serve them: channel, listeners, DNS, kept connections. */
+#define OTHER_FDS (64u + SP_UPPOOL_MAX)
 
 struct listener {
 	struct sp_watch watch;
@@ -50,6 +53,7 @@ struct proxy {
 	struct sp_watch udp;
 	struct sp_timer pause;
 	bool paused;
+	uint32_t conns_max;
 	size_t n_listeners;
 	struct listener listener[LISTENERS_MAX];
 	char servers[SERVERS_MAX + 1];
@@ -75,12 +79,21 @@ static void on_pause_over(struct sp_timer *t)
 	set_paused(p, false);
 }
 
+/* Room for another one? The keeper must keep up, too. */
+static bool may_accept(const struct proxy *p)
+{
+	return p->gate.n_conns < p->conns_max && sp_link_healthy(p->gate.link);
+}
+
+static void unpause(struct proxy *p)
+{
+	if (p->paused && p->pause.index == 0 && may_accept(p))
+		set_paused(p, false);
+}
+
 static void on_conn_end(struct sp_gate *g)
 {
-	struct proxy *p = SP_OWNER(g, struct proxy, gate);
-
-	if (p->paused && p->pause.index == 0)
-		set_paused(p, false);
+	unpause(SP_OWNER(g, struct proxy, gate));
 }
 
 /* #syscalls accept4 */
@@ -92,7 +105,7 @@ static void on_listener(struct sp_watch *w, uint32_t events)
 	for (unsigned i = 0; i < ACCEPT_BUDGET; i++) {
 		int fd;
 
-		if (p->gate.n_conns >= SP_CONNS_MAX) {
+		if (!may_accept(p)) {
 			set_paused(p, true);
 			return;
 		}
@@ -101,7 +114,8 @@ static void on_listener(struct sp_watch *w, uint32_t events)
 			sp_gate_accept(&p->gate, fd);
 			continue;
 		}
-		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS ||
+		    errno == ENOMEM) {
 			set_paused(p, true);
 			sp_timer_set(p->gate.loop, &p->pause, PAUSE_MS);
 		}
@@ -289,6 +303,14 @@ static void leaf_done(void *arg, struct sp_ref who, bool ok)
 	sp_gate_leaf_done(&((struct proxy *)arg)->gate, who, ok);
 }
 
+static void relieved(void *arg)
+{
+	struct proxy *p = arg;
+
+	unpause(p);
+	sp_gate_relieved(&p->gate);
+}
+
 /* Without a keeper nothing can be recorded, so nothing may happen. */
 static void lost(void *arg)
 {
@@ -394,6 +416,7 @@ static enum sp_rc start_link(struct proxy *p, struct sp_err *err)
 		.recorded = recorded,
 		.leaf = leaf,
 		.leaf_done = leaf_done,
+		.relieved = relieved,
 		.lost = lost,
 		.arg = p,
 	};
@@ -406,16 +429,27 @@ static enum sp_rc start_link(struct proxy *p, struct sp_err *err)
 	                     sp_tls_server_spki(p->gate.tls_server));
 }
 
-/* Connections are descriptors: as many as the system lets us have. */
-static void raise_limits(void)
+/*
+ * Connections are descriptors: as many as the system lets us have. With fewer,
+ * the accepting pauses earlier, so that what was accepted can be served: each
+ * may need another descriptor, toward a server.
+ */
+static void raise_limits(struct proxy *p)
 {
-	struct rlimit rl;
+	struct rlimit rl = { .rlim_cur = 1024 };
 
 	if (getrlimit(RLIMIT_NOFILE, &rl) == 0) {
 		rl.rlim_cur = rl.rlim_max;
-		/* With fewer, the accepting pauses earlier. */
+		/* A wish; what is there is asked again. */
 		(void)setrlimit(RLIMIT_NOFILE, &rl);
+		(void)getrlimit(RLIMIT_NOFILE, &rl);
 	}
+	p->conns_max = SP_CONNS_MAX;
+	if (rl.rlim_cur < OTHER_FDS + 2 * SP_CONNS_MAX)
+		p->conns_max =
+			rl.rlim_cur < OTHER_FDS + 64
+				? 32
+				: (uint32_t)(rl.rlim_cur - OTHER_FDS) / 2;
 }
 
 static enum sp_rc stage_config(struct proxy *p, struct sp_err *err)
@@ -446,7 +480,7 @@ static enum sp_rc run_stages(struct proxy *p, struct sp_err *err)
 	SP_TRY(sp_loop_new(&loop, err));
 	sp_gate_init(&p->gate, loop);
 	p->pause.run = on_pause_over;
-	raise_limits();
+	raise_limits(p);
 	(void)mallopt(M_TRIM_THRESHOLD, HEAP_SLACK); /* a wish */
 	SP_TRY(stage_config(p, err));
 	SP_TRY(sp_stage_seal(&sp_seal_proxy, err));

@@ -260,14 +260,14 @@ static enum sp_rc count_fragment(struct message *m, struct sp_str f,
 	return m->promised > m->want ? SP_E_PROTO : SP_OK;
 }
 
-/* SP_DONE when the whole message is in the records. */
-static enum sp_rc measure(struct sp_str in, struct message *m)
+/* SP_DONE when the whole message is in the records; *in is what follows. */
+static enum sp_rc measure(struct sp_str *in, struct message *m)
 {
 	struct sp_str f;
 	size_t promised;
 
 	do {
-		SP_TRY(take_record(&in, &f, &promised));
+		SP_TRY(take_record(in, &f, &promised));
 		SP_TRY(count_fragment(m, f, promised));
 		if (m->want > 0 && m->have == m->want)
 			return SP_DONE;
@@ -298,16 +298,19 @@ enum sp_rc sp_hello_parse(struct sp_str in, struct sp_hello *ret)
 {
 	struct message m = { 0 };
 	struct sp_hello h = { 0 };
+	struct sp_str rest;
 	enum sp_rc rc;
 
 	if (in.n > SP_HELLO_MAX)
 		in.n = SP_HELLO_MAX;
-	rc = measure(in, &m);
+	rest = in;
+	rc = measure(&rest, &m);
 	if (rc == SP_OK && in.n == SP_HELLO_MAX)
 		return SP_E_LIMIT;
 	if (rc != SP_DONE)
 		return rc;
 	SP_TRY(parse_fragments(in, m.want, &h));
+	h.wire_n = in.n - rest.n;
 	*ret = h;
 	return SP_DONE;
 }

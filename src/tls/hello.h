@@ -22,6 +22,7 @@ struct sp_hello {
 	bool has_tls13, has_tls12; /* offered versions */
 	bool has_ecdsa;            /* a signature algorithm for P-256 leaves */
 	bool has_ech;
+	size_t wire_n; /* bytes of the records it came in */
 };
 
 /*

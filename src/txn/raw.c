@@ -6,9 +6,10 @@
  * Both directions are copied with back-pressure and half-close. In a spliced
  * TLS connection the client may send a second ClientHello (after a
  * HelloRetryRequest); its server name must be the first one's, or the name
- * that was judged would not be the name that is used.
+ * that was judged would not be the name that is used: see tls/retry.h.
  */
 #include "core/alloc.h"
+#include "tls/retry.h"
 #include "txn/conn.h"
 
 #define IDLE_MS 7200000u /* TCP keep-alive finds dead peers much earlier */
@@ -16,11 +17,9 @@
 struct raw {
 	struct sp_exchange x; /* first */
 	bool relaying;
-	bool watch_hello;  /* plaintext handshake records may still come */
-	size_t hello_left; /* bytes of the first hello not yet passed on */
-	struct sp_host sni;
-	bool has_sni;
+	bool up_full; /* bytes wait for room there */
 	bool up_shut, client_shut;
+	struct sp_retry retry;
 };
 
 static struct raw *raw_of(struct sp_exchange *x)
@@ -115,54 +114,18 @@ static const struct sp_exchange_ops tcp_ops = {
 
 void sp_raw_start(struct sp_conn *c, bool tls)
 {
+	struct sp_hello h = { 0 };
 	struct raw *t = (struct raw *)sp_exchange_new(
 		c, tls ? &tls_ops : &tcp_ops, sizeof(*t));
 
 	c->state = SP_CONN_RAW;
 	t->x.key.tls = false; /* not by us */
-	t->watch_hello = tls;
-	t->hello_left = sp_buf_len(&c->client.plain);
-	t->sni = c->tls_name;
+	if (!tls || sp_hello_parse(sp_buf_str(&c->client.plain), &h) != SP_DONE)
+		h.wire_n = 0;
+	sp_retry_init(&t->retry, &h);
+	if (!tls)
+		t->retry.state = SP_RETRY_OVER;
 	sp_exchange_start(&t->x);
-}
-
-/*
- * The records behind the first hello, while they are plaintext: another
- * handshake record must be a hello for the same name. True: go on.
- */
-static bool same_name_again(struct raw *t, struct sp_str in)
-{
-	struct sp_hello h;
-	enum sp_rc rc;
-
-	if (in.n == 0 || !t->watch_hello)
-		return true;
-	if (in.p[0] != 0x16) { /* change cipher spec, alert, data: encrypted
-		                * or nothing that carries a name */
-		t->watch_hello = false;
-		return true;
-	}
-	rc = sp_hello_parse(in, &h);
-	if (rc == SP_OK)
-		return true; /* decided when it is whole: see pass() */
-	t->watch_hello = false;
-	/* TLS 1.2: ClientKeyExchange is a plaintext handshake record, too. */
-	if (rc < 0)
-		return in.n > 5 && in.p[5] != 0x01;
-	return !h.has_sni || sp_host_eq(&h.sni, &t->sni);
-}
-
-/* How many bytes of the client may go on now. */
-static size_t pass(struct raw *t, struct sp_str in)
-{
-	struct sp_hello h;
-
-	if (t->hello_left > 0)
-		return t->hello_left < in.n ? t->hello_left : in.n;
-	if (t->watch_hello && in.n > 0 && in.p[0] == 0x16 &&
-	    sp_hello_parse(in, &h) == SP_OK)
-		return 0;
-	return in.n;
 }
 
 static size_t copy(struct sp_buf *from, struct sp_flow *to, size_t n)
@@ -179,81 +142,105 @@ static size_t copy(struct sp_buf *from, struct sp_flow *to, size_t n)
 	return n;
 }
 
-static bool client_to_server(struct raw *t)
+static enum sp_reason client_to_server(struct raw *t)
 {
 	struct sp_conn *c = t->x.conn;
 	struct sp_buf *in = &c->client.plain;
 	struct sp_flow *up = &t->x.up->flow;
-	size_t n;
+	size_t may, n;
 
-	if (t->hello_left == 0 && !same_name_again(t, sp_buf_str(in)))
-		return false;
-	n = copy(in, up, pass(t, sp_buf_str(in)));
-	t->hello_left -= n < t->hello_left ? n : t->hello_left;
-	t->x.n_up += n;
+	do {
+		if (sp_retry_client(&t->retry, sp_buf_str(in), &may) < 0)
+			return SP_REASON_SNI_MISMATCH;
+		n = copy(in, up, may);
+		sp_retry_passed(&t->retry, n);
+		t->x.n_up += n;
+	} while (n > 0 && sp_buf_len(in) > 0);
+	t->up_full = may > n;
 	if (c->client.eof && sp_buf_len(in) == 0 && !t->up_shut) {
 		t->up_shut = true;
 		sp_flow_shut(up);
 	}
 	sp_flow_flush(up);
-	return true;
+	/* What is held back will never be complete. */
+	if (c->client.eof && sp_buf_len(in) > 0 && may == 0)
+		return SP_REASON_CLIENT_GONE;
+	return SP_REASON_NONE;
 }
 
 static void server_to_client(struct raw *t)
 {
 	struct sp_conn *c = t->x.conn;
 	struct sp_flow *up = &t->x.up->flow;
+	struct sp_str s = sp_buf_str(&up->plain);
 
-	t->x.n_down += copy(&up->plain, &c->client, sp_buf_len(&up->plain));
-	if (up->eof && sp_buf_len(&up->plain) == 0 && !t->client_shut) {
+	if (s.n > sp_flow_room(&c->client))
+		s.n = sp_flow_room(&c->client);
+	sp_retry_server(&t->retry, s);
+	t->x.n_down += copy(&up->plain, &c->client, s.n);
+	if (up->eof && !up->truncated && sp_buf_len(&up->plain) == 0 &&
+	    !t->client_shut) {
 		t->client_shut = true;
 		sp_flow_shut(&c->client);
 	}
 	sp_flow_flush(&c->client);
 }
 
+/* The server has ended, and the client has got all of it. */
+static bool server_is_done(const struct raw *t)
+{
+	const struct sp_flow *up = &t->x.up->flow;
+
+	return up->eof && sp_buf_len(&up->plain) == 0 &&
+	       sp_flow_idle(&t->x.conn->client);
+}
+
 /* Is there more to do that no event will tell? */
 static bool goes_on(const struct raw *t)
 {
 	const struct sp_flow *up = &t->x.up->flow, *client = &t->x.conn->client;
+	bool room = sp_flow_room(client) > 0;
 
-	if (sp_buf_len(&up->plain) > 0 && sp_flow_idle(client))
-		return true;
-	if (t->hello_left == 0 && !t->watch_hello &&
-	    sp_buf_len(&client->plain) > 0 && sp_flow_idle(up))
-		return true;
-	return sp_flow_may_have_more(up) && sp_flow_room(client) > 0;
+	return (sp_buf_len(&up->plain) > 0 && sp_flow_idle(client) && room) ||
+	       (t->up_full && sp_flow_idle(up) && sp_flow_room(up) > 0) ||
+	       (sp_flow_may_have_more(up) && room);
 }
 
-bool sp_raw_run(struct sp_conn *c)
+static bool relay(struct raw *t)
 {
-	struct raw *t = (struct raw *)c->x;
-	struct sp_flow *up;
+	struct sp_conn *c = t->x.conn;
+	struct sp_flow *up = &t->x.up->flow;
+	enum sp_reason r;
 
-	if (c->client.dead) {
-		sp_exchange_cancel(c->x, SP_REASON_CLIENT_GONE);
-		return false;
-	}
-	if (!t->relaying || t->x.up == NULL)
-		return false;
-	up = &t->x.up->flow;
 	sp_flow_fill(up);
-	if (!client_to_server(t)) {
-		sp_exchange_relayed(&t->x, SP_REASON_SNI_MISMATCH);
-		return false;
-	}
 	server_to_client(t);
-	if (t->client_shut && up->truncated) {
-		sp_exchange_relayed(&t->x, SP_REASON_UPSTREAM_RESET);
+	r = client_to_server(t);
+	if (r != SP_REASON_NONE) {
+		sp_exchange_relayed(&t->x, r);
 		return false;
 	}
-	if (t->client_shut && (t->up_shut || up->dead)) {
-		if (sp_flow_idle(&c->client) && sp_flow_idle(up))
-			sp_exchange_relayed(&t->x, SP_REASON_NONE);
+	if (server_is_done(t) &&
+	    (up->truncated || up->gone || (t->up_shut && sp_flow_idle(up)))) {
+		sp_exchange_relayed(&t->x, up->truncated
+		                                   ? SP_REASON_UPSTREAM_RESET
+		                                   : SP_REASON_NONE);
 		return false;
 	}
 	sp_conn_deadline(c, IDLE_MS);
 	if (goes_on(t))
 		sp_loop_again(c->gate->loop, &c->job);
 	return false;
+}
+
+bool sp_raw_run(struct sp_conn *c)
+{
+	struct raw *t = (struct raw *)c->x;
+
+	if (t == NULL)
+		return false;
+	if (c->client.dead || c->client.gone) {
+		sp_exchange_cancel(c->x, SP_REASON_CLIENT_GONE);
+		return false;
+	}
+	return t->relaying && t->x.up != NULL && relay(t);
 }

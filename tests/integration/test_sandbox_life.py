@@ -133,8 +133,12 @@ def test_keeper_dies_before_it_has_the_listeners(box, capture, seconds):
     hung for ever, also on SIGTERM."""
     box.keeper.leave = seconds
     r = box.sh("echo ran", opts=["--capture", capture])
-    assert r.returncode == 2 and r.stdout == ""
-    assert "the keeper is gone: nothing was started" in r.stderr
+    assert "the keeper is gone: " in r.stderr
+    # It cannot be known whether it died with the listeners in its hands; a
+    # program that runs then has no network.
+    if seconds == 0 or r.returncode != 0:
+        assert r.returncode == 2 and r.stdout == ""
+        assert "nothing was started" in r.stderr
 
 
 @pytest.mark.parametrize("sig", [signal.SIGTERM, signal.SIGINT])
@@ -146,6 +150,8 @@ def test_signal_while_the_keeper_thinks(box, sig):
     p.send_signal(sig)
     _, err = p.communicate(timeout=5)
     assert p.returncode == 2, err
+
+
 def test_keeper_leaves_after_the_program(box):
     """A busy machine: the keeper had closed before the launcher could look."""
     with box.popen("/bin/sleep", "60", stdin=subprocess.PIPE,
