@@ -188,6 +188,8 @@ static bool sniff_tls(struct sp_conn *c)
 	struct sp_hello h;
 	enum sp_rc rc = sp_hello_parse(sp_buf_str(&c->client.plain), &h);
 
+	if (rc == SP_OK && c->client.eof)
+		rc = SP_E_PROTO; /* it will not become whole */
 	if (rc == SP_OK) {
 		/* It has begun to speak: the short wait is over. */
 		if (c->scan == 0)

@@ -34,21 +34,26 @@ static uint32_t slot_of(const struct sp_dns_event *e)
 }
 
 /* Recorded within the last minute? */
-static bool seen(struct sp_gate *g, const struct sp_dns_event *e)
+static bool seen(struct sp_gate *g, uint32_t h)
 {
-	uint32_t h = slot_of(e);
-	struct sp_dns_seen *s = &g->dns_seen[h % SP_DNS_SEEN_MAX];
-	uint64_t now = sp_loop_now(g->loop);
+	const struct sp_dns_seen *s = &g->dns_seen[h % SP_DNS_SEEN_MAX];
 
-	if (s->hash == h && s->at_ms != 0 && now - s->at_ms < 60000u)
-		return true;
-	*s = (struct sp_dns_seen){ .hash = h, .at_ms = now };
-	return false;
+	return s->hash == h && s->at_ms != 0 &&
+	       sp_loop_now(g->loop) - s->at_ms < 60000u;
+}
+
+static void remember(struct sp_gate *g, uint32_t h)
+{
+	g->dns_seen[h % SP_DNS_SEEN_MAX] = (struct sp_dns_seen){
+		.hash = h,
+		.at_ms = sp_loop_now(g->loop),
+	};
 }
 
 /*
  * Invented names would fill the log as fast as questions come: what is over
- * the rate is counted, and the count goes into the next record.
+ * the rate (or comes while the keeper cannot keep up) is counted, and the
+ * count goes into the next record.
  */
 static bool may_record(struct sp_gate *g)
 {
@@ -61,7 +66,7 @@ static bool may_record(struct sp_gate *g)
 			n < RECORD_BURST ? (uint32_t)n : RECORD_BURST;
 		g->dns_rate.at_ms = now;
 	}
-	if (g->dns_rate.tokens == 0) {
+	if (g->dns_rate.tokens == 0 || !sp_link_healthy(g->link)) {
 		g->dns_rate.left_out++;
 		return false;
 	}
@@ -82,9 +87,9 @@ static void record(struct sp_gate *g, const struct sp_dns_event *e)
 		.qtype = e->qtype,
 	};
 
-	if (!e->has_name || seen(g, e) || !sp_link_healthy(g->link) ||
-	    !may_record(g))
+	if (!e->has_name || seen(g, slot_of(e)) || !may_record(g))
 		return;
+	remember(g, slot_of(e));
 	if (g->dns_rate.left_out > 0) {
 		snprintf(detail, sizeof(detail),
 		         "%" PRIu64 " questions before this not recorded",
@@ -119,13 +124,17 @@ enum sp_rc sp_gate_dns(struct sp_gate *g, struct sp_str query, bool tcp,
 bool sp_dns_tcp_run(struct sp_conn *c)
 {
 	struct sp_buf *in = &c->client.plain;
+	bool full = false;
 
 	for (;;) {
 		SP_CLEANUP(sp_buf_fini) struct sp_buf out;
 		struct sp_str s = sp_buf_str(in);
 		size_t n;
 
-		if (s.n < 2 || sp_flow_room(&c->client) < SP_DNS_PACKET_MAX + 2)
+		if (sp_flow_room(&c->client) < SP_DNS_PACKET_MAX + 2)
+			sp_flow_flush(&c->client); /* or an event tells */
+		full = sp_flow_room(&c->client) < SP_DNS_PACKET_MAX + 2;
+		if (s.n < 2 || full)
 			break;
 		n = (size_t)s.p[0] << 8 | s.p[1];
 		if (n > SP_DNS_PACKET_MAX) {
@@ -149,7 +158,8 @@ bool sp_dns_tcp_run(struct sp_conn *c)
 		sp_buf_consume(in, n);
 		sp_conn_deadline(c, IDLE_MS);
 	}
-	if (c->client.eof)
+	/* Who has asked all may wait for the answers. */
+	if (c->client.eof && (!full || c->client.gone))
 		sp_conn_drain(c);
 	return false;
 }

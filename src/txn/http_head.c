@@ -98,16 +98,38 @@ static void copy_accept(struct sp_http *t, const struct sp_h1_head *h)
 		memcpy(t->accept, a.p, t->accept_n);
 }
 
-/* Host as the client wrote it (it was checked), else the name. */
+/* Is it the name as anybody would write it: case, a final dot, a port? */
+static bool is_plain(struct sp_str s, const struct sp_host *name)
+{
+	if (s.n < name->n ||
+	    !sp_str_is_nocase(sp_str_take(&s, name->n), name->text))
+		return false;
+	if (s.n > 0 && s.p[0] == '.')
+		(void)sp_str_take(&s, 1);
+	return s.n == 0 || s.p[0] == ':';
+}
+
+/*
+ * Host as the client wrote it (it was checked), if the server can read it in
+ * one way only: who writes it with escapes, or an address in octal, gets it
+ * written as we have read it. Else the name.
+ */
 static struct sp_str host_field(struct sp_http *t, const struct sp_h1_head *h)
 {
 	const struct sp_conn *c = t->x.conn;
-	bool usual = c->dest.port == (c->scheme == SP_SCHEME_HTTPS ? 443 : 80);
+	uint16_t usual = c->scheme == SP_SCHEME_HTTPS ? 443 : 80, port = 0;
+	struct sp_str said = h->authority.n > 0 ? h->authority : h->host;
+	struct sp_host host = c->name;
 
-	if (h->has_host && h->authority.n == 0)
-		return h->host;
-	snprintf(t->host_port, sizeof(t->host_port), usual ? "%s" : "%s:%u",
-	         c->name.text, (unsigned)c->dest.port);
+	if (said.n > 0 && h->authority.n == 0 &&
+	    (is_plain(said, &c->name) || is_plain(said, &c->tls_name)))
+		return said;
+	/* What cannot be parsed is denied before it is used. */
+	if (said.n == 0 || sp_authority_parse(said, &host, &port) < 0)
+		host = c->name;
+	snprintf(t->host_port, sizeof(t->host_port),
+	         c->dest.port == usual ? "%s" : "%s:%u", host.text,
+	         (unsigned)c->dest.port);
 	return sp_str(t->host_port);
 }
 

@@ -237,7 +237,7 @@ static enum sp_reason end_of_upstream(struct sp_http *t)
 {
 	struct sp_flow *up = &t->x.up->flow;
 
-	if (!up->eof || t->client_full)
+	if ((!up->eof && !up->dead) || t->client_full)
 		return SP_REASON_NONE;
 	if (!t->resp_started)
 		return sp_buf_len(&up->plain) > 0 ? SP_REASON_UPSTREAM_TRUNCATED

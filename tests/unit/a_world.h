@@ -31,9 +31,9 @@ struct world {
 	struct sp_loop *loop;
 	struct sp_gate gate;
 	struct sp_resolver *resolver;
-	int keeper; /* our end of the channel */
-	bool deaf;  /* the keeper does not read */
-	bool hold;  /* ... reads, but does not acknowledge */
+	int channel, keeper; /* the gate's end, and ours */
+	bool deaf;           /* the keeper does not read */
+	bool hold;           /* ... reads, but does not acknowledge */
 	/* Small socket buffers, but not below the segments of loopback: TCP
 	 * would wait for its timers. */
 	bool narrow;
@@ -266,6 +266,7 @@ static inline void world_channel(struct world *w)
 	                   SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0,
 	                   sv),
 		0);
+	w->channel = sv[0];
 	w->keeper = sv[1];
 	assert_int_equal(sp_link_new(w->loop, sv[0], world_ops, w, &calls,
 	                             &w->gate.link, &err),
@@ -321,6 +322,7 @@ static inline void world_free(struct world *w)
 	sp_pool_free(w->gate.names);
 	sp_resolver_free(w->resolver);
 	sp_loop_free(w->loop);
+	close(w->channel);
 	close(w->keeper);
 	close(w->listener);
 	sp_free(w);

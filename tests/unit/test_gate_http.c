@@ -123,6 +123,36 @@ static void test_each_request_is_judged(void **state)
 	}
 }
 
+/* The server gets the name that was judged, in a form that can be read in one
+ * way only. */
+static void test_host_as_it_was_read(void **state)
+{
+	static const struct {
+		const char *host, *server;
+	} cases[] = {
+		{ "a.test", "Host: a.test\r\n" },
+		{ "A.Test:80", "Host: A.Test:80\r\n" },
+		{ "a.test.", "Host: a.test.\r\n" },
+		{ "%61.test", "Host: a.test\r\n" },
+		{ "a%2etest:80", "Host: a.test\r\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < SP_COUNT(cases); i++) {
+		struct world *w = world_new(policy);
+		int client = world_client(w, "a.test", 80), server;
+
+		say(client, "GET / HTTP/1.1\r\nHost: ");
+		say(client, cases[i].host);
+		say(client, "\r\n\r\n");
+		server = world_server(w);
+		expect(w, server, cases[i].server);
+		close(client);
+		close(server);
+		world_free(w);
+	}
+}
+
 /* What was read of a head that cannot be parsed is in the record. */
 static void test_record_of_a_bad_head(void **state)
 {
@@ -507,6 +537,7 @@ int main(void)
 		cmocka_unit_test(test_no_connection_before_the_record),
 		cmocka_unit_test(test_keeper_refuses_or_is_silent),
 		cmocka_unit_test(test_each_request_is_judged),
+		cmocka_unit_test(test_host_as_it_was_read),
 		cmocka_unit_test(test_record_of_a_bad_head),
 		cmocka_unit_test(test_endless_head_behind_an_empty_line),
 		cmocka_unit_test(test_pipeline_without_reading),
