@@ -15,8 +15,8 @@
 #define LEAF_MS      5000u
 #define FIRST_MS     30000u /* first request head */
 #define DRAIN_MS     1000u
-#define DRAIN_MAX    65536u  /* bytes discarded so that an answer survives */
-#define FLUSH_MS     600000u /* while a slow client takes nothing */
+#define DRAIN_MAX    (1u << 20) /* bytes discarded so that an answer survives */
+#define FLUSH_MS     600000u    /* while a slow client takes nothing */
 #define SLOTS_MIN    64u
 #define METHOD_PROBE 32u
 

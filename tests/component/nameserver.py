@@ -53,15 +53,28 @@ class NameServer:
 
     def __init__(self, script):
         self.script, self.seen = script, []
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
+        self.udp, self.tcp = self.pair()
         self.port = self.udp.getsockname()[1]
-        self.tcp = socket.socket()
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind(("127.0.0.1", self.port))
         self.tcp.listen(16)
         for target in (self.serve_udp, self.serve_tcp):
             threading.Thread(target=target, daemon=True).start()
+
+    @staticmethod
+    def pair():
+        """One free port for both: what UDP was given, TCP may be using."""
+        for left in range(100, 0, -1):
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            udp.bind(("127.0.0.1", 0))
+            tcp = socket.socket()
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tcp.bind(udp.getsockname())
+                return udp, tcp
+            except OSError:
+                udp.close()
+                tcp.close()
+                if left == 1:
+                    raise
 
     def close(self):
         for s in (self.udp, self.tcp):

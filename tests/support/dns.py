@@ -71,13 +71,26 @@ class NameServer:
 
     def __init__(self, table, address="127.0.0.1", port=0):
         self.table, self.seen, self.counts = table, [], {}
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind((address, port))
+        self.udp, self.tcp = self.pair(address, port)
         self.port = self.udp.getsockname()[1]
-        self.tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        self.tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.tcp.bind((address, self.port))
         self.tcp.listen(16)
+
+    @staticmethod
+    def pair(address, port):
+        """One port for both: what UDP was given, TCP may be using."""
+        for left in range(1 if port else 100, 0, -1):
+            udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            udp.bind((address, port))
+            tcp = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            tcp.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                tcp.bind(udp.getsockname())
+                return udp, tcp
+            except OSError:
+                udp.close()
+                tcp.close()
+                if left == 1:
+                    raise
 
     def __enter__(self):
         for target in (self._udp, self._tcp):
