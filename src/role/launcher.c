@@ -375,7 +375,7 @@ static void keeper_gone(struct launcher *l)
 		                   "network any more");
 		return;
 	}
-	sp_launcher_say(l, "the keeper is gone: nothing was started");
+	sp_launcher_say(l, "the keeper is gone: the start was given up");
 	l->refused = true;
 	kill(l->pid, SIGKILL);
 }
