@@ -92,7 +92,7 @@ for fam, host in [(2, "8.8.8.8"), (2, "10.200.0.53"), (10, "2001:4860::1")]:
     s.connect((host, 53)); s.send(b"query"); answers.append(s.recv(99).decode())
 print(json.dumps([got, elapsed, answers]))""", opts=["--capture", how])
     assert refused == [1, 1, 1, 1]  # EPERM
-    assert elapsed < 1
+    assert elapsed < 10
     assert answers == ["UDP 8.8.8.8\n", "UDP 10.200.0.53\n",
                        "UDP 2001:4860::1\n"]
 
