@@ -91,20 +91,28 @@ static void on_master(struct sp_watch *w, uint32_t events)
 	pump(OF(w, w_master));
 }
 
+/* A hang-up is told again and again, whatever is asked for: look no more. */
+static bool hung_up(uint32_t events)
+{
+	return (events & (EPOLLHUP | EPOLLERR)) != 0;
+}
+
 static void on_in(struct sp_watch *w, uint32_t events)
 {
 	struct terminal *t = OF(w, w_in);
 
-	(void)events;
-	if (!fill(&t->to_program, t->in))
+	if (!fill(&t->to_program, t->in) || hung_up(events))
 		sp_watch_del(t->loop, w);
 	pump(t);
 }
 
 static void on_out(struct sp_watch *w, uint32_t events)
 {
-	(void)events;
-	pump(OF(w, w_out));
+	struct terminal *t = OF(w, w_out);
+
+	if (hung_up(events))
+		sp_watch_del(t->loop, w);
+	pump(t);
 }
 
 void terminal_init(struct terminal *t, struct sp_loop *loop)

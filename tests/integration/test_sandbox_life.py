@@ -329,6 +329,26 @@ def test_terminal_settings_come_back(box):
     assert t.wait() == 0
 
 
+def test_terminal_that_is_gone_costs_nothing(box):
+    """The window was closed and the program goes on: nobody spins."""
+    t = Terminal(box, "/bin/sh", "-c", "trap '' HUP; echo up; exec sleep 60")
+    t.expect(b"up")
+    os.close(t.fd)
+
+    def ticks():
+        text = pathlib.Path(f"/proc/{t.pid}/stat").read_text()
+        field = text.rpartition(")")[2].split()
+        return int(field[11]) + int(field[12])
+
+    time.sleep(0.3)
+    before = ticks()
+    time.sleep(1)
+    used = ticks() - before
+    os.kill(t.pid, signal.SIGKILL)
+    os.waitpid(t.pid, 0)
+    assert used < 10
+
+
 def test_large_output_arrives_complete(box):
     t = Terminal(box, "/usr/bin/seq", "1", "20000")
     t.expect(b"\n20000\r\n", 20)
